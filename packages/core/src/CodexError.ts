@@ -1,0 +1,404 @@
+/**
+ * Why a run failed: one tagged error with a tagged `reason`.
+ *
+ * `Effect.catchReason("CodexError", "ThreadBusy", ...)` handles one cause,
+ * `Effect.unwrapReason("CodexError")` turns the causes into the error channel. Messages say what to do, and
+ * hold neither prompts nor output nor secrets. Errors encode and decode, so that they cross processes.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { CodexTurn } from "./CodexTurn.ts"
+import { openLiterals } from "./internal/wire.ts"
+
+const TypeId = "~@effect-codex/core/CodexError" as const
+
+// =============================================================================
+// Reasons
+// =============================================================================
+
+/**
+ * No Codex executable was found; `tried` lists where it was looked for.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class BinaryNotFound extends Schema.TaggedError<BinaryNotFound>("@effect-codex/core/CodexError/BinaryNotFound")(
+  "BinaryNotFound",
+  {
+    tried: Schema.Array(Schema.Struct({ source: Schema.String, path: Schema.String, problem: Schema.String }))
+  }
+) {
+  override get message(): string {
+    const tried = this.tried.map(({ path, problem, source }) => `\n  ${source}: ${path} (${problem})`).join("")
+    return `No Codex CLI was found. Install \`@openai/codex\`, set CODEX_PATH, or pass \`path\`. Tried:${tried}`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * The executable could not be started. `code` is what the system said, such as `PermissionDenied` or `NotFound`
+ * (the executable, or the working directory).
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class SpawnFailed extends Schema.TaggedError<SpawnFailed>("@effect-codex/core/CodexError/SpawnFailed")(
+  "SpawnFailed",
+  {
+    command: Schema.String,
+    workingDirectory: Schema.optionalKey(Schema.String),
+    code: Schema.String,
+    description: Schema.String
+  }
+) {
+  override get message(): string {
+    const where = this.workingDirectory === undefined ? "" : ` in ${this.workingDirectory}`
+    return `Could not start ${this.command}${where}: ${this.description}`
+  }
+
+  /** The system was short of something, such as processes or file descriptors. */
+  get isTransient(): boolean {
+    return this.code === "Busy" || this.code === "WouldBlock" || this.code === "Unknown"
+  }
+}
+
+/**
+ * The CLI ended without finishing the turn. `stderr` is the end of what it wrote there, without its known noise.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class Exited extends Schema.TaggedError<Exited>("@effect-codex/core/CodexError/Exited")("Exited", {
+  exitCode: Schema.optionalKey(Schema.Int),
+  signal: Schema.optionalKey(Schema.String),
+  stderr: Schema.String
+}) {
+  override get message(): string {
+    const how = this.signal === undefined ? `exit code ${this.exitCode ?? "unknown"}` : `signal ${this.signal}`
+    return `Codex ended (${how}) before its turn did${this.stderr === "" ? "" : `: ${this.stderr}`}`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * What kind of cause a failed turn had, as far as its message tells.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TurnFailureKind = typeof TurnFailureKind.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TurnFailureKind = openLiterals([
+  "unauthorized",
+  "rate_limited",
+  "usage_limit",
+  "overloaded",
+  "context_window",
+  "invalid_request",
+  "incomplete",
+  "disconnected",
+  "other"
+])
+
+/**
+ * The agent reported that the turn failed. `description` is the cause that it gave.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class TurnFailed extends Schema.TaggedError<TurnFailed>("@effect-codex/core/CodexError/TurnFailed")(
+  "TurnFailed",
+  { kind: TurnFailureKind, description: Schema.String }
+) {
+  override get message(): string {
+    return `The turn failed: ${this.description}`
+  }
+
+  get isTransient(): boolean {
+    return this.kind === "rate_limited" || this.kind === "overloaded" || this.kind === "disconnected"
+  }
+}
+
+/**
+ * A time limit passed: until the first event, between two signs of progress, or for the whole run.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class TimedOut extends Schema.TaggedError<TimedOut>("@effect-codex/core/CodexError/TimedOut")("TimedOut", {
+  limit: Schema.Literals(["firstEvent", "idle", "total"]),
+  duration: Schema.Duration
+}) {
+  override get message(): string {
+    const duration = Duration.format(this.duration)
+    switch (this.limit) {
+      case "firstEvent":
+        return `Codex gave no sign of life within ${duration} (option \`firstEventTimeout\`)`
+      case "idle":
+        return `Codex made no progress for ${duration} (option \`idleTimeout\`)`
+      case "total":
+        return `The run took longer than ${duration} (option \`timeout\`)`
+    }
+  }
+
+  get isTransient(): boolean {
+    return this.limit !== "total"
+  }
+}
+
+/**
+ * An event that this version does not know, in strict mode. `issue` names what is wrong, not the values.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class EventUndecodable
+  extends Schema.TaggedError<EventUndecodable>("@effect-codex/core/CodexError/EventUndecodable")(
+    "EventUndecodable",
+    { eventType: Schema.String, issue: Schema.String }
+  )
+{
+  override get message(): string {
+    return `Codex sent ${this.eventType}, which this version cannot decode (option \`strict\`): ${this.issue}`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * One line of the CLI's output is longer than `limit` bytes.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class LineTooLong extends Schema.TaggedError<LineTooLong>("@effect-codex/core/CodexError/LineTooLong")(
+  "LineTooLong",
+  { limit: Schema.Int }
+) {
+  override get message(): string {
+    return `Codex wrote a line of more than ${this.limit} bytes`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * Another thread answered than the one that was asked for. Nothing was done on the one that was asked for.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ThreadMismatch
+  extends Schema.TaggedError<ThreadMismatch>("@effect-codex/core/CodexError/ThreadMismatch")("ThreadMismatch", {
+    requested: Schema.String,
+    actual: Schema.String
+  })
+{
+  override get message(): string {
+    return `Asked for thread ${this.requested}, but thread ${this.actual} answered`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * There is no such thread in this `CODEX_HOME`.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ThreadNotFound
+  extends Schema.TaggedError<ThreadNotFound>("@effect-codex/core/CodexError/ThreadNotFound")("ThreadNotFound", {
+    threadId: Schema.String
+  })
+{
+  override get message(): string {
+    return `No thread ${this.threadId} was found in this CODEX_HOME`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * Another process is at work on the thread: Codex allows one writer at a time. Within one `Codex` service a
+ * second run waits instead.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ThreadBusy extends Schema.TaggedError<ThreadBusy>("@effect-codex/core/CodexError/ThreadBusy")(
+  "ThreadBusy",
+  { threadId: Schema.String }
+) {
+  override get message(): string {
+    return `Another process is at work on thread ${this.threadId}`
+  }
+
+  get isTransient(): boolean {
+    return true
+  }
+}
+
+/**
+ * An option was refused before anything was started.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class InvalidOption extends Schema.TaggedError<InvalidOption>("@effect-codex/core/CodexError/InvalidOption")(
+  "InvalidOption",
+  { option: Schema.String, problem: Schema.String }
+) {
+  override get message(): string {
+    return `Option \`${this.option}\`: ${this.problem}`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * Every reason why a run fails.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export type CodexErrorReason = typeof CodexErrorReason.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CodexErrorReason = Schema.Union([
+  BinaryNotFound,
+  SpawnFailed,
+  Exited,
+  TurnFailed,
+  TimedOut,
+  EventUndecodable,
+  LineTooLong,
+  ThreadMismatch,
+  ThreadNotFound,
+  ThreadBusy,
+  InvalidOption
+])
+
+// =============================================================================
+// Error
+// =============================================================================
+
+/**
+ * The one error of this library.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class CodexError extends Schema.TaggedError<CodexError>("@effect-codex/core/CodexError")("CodexError", {
+  reason: CodexErrorReason,
+  /** What the turn came to before it failed. `Codex.run` always gives it; a stream has emitted it already. */
+  turn: Schema.optionalKey(CodexTurn),
+  /** Whether the agent may have acted before the failure, so that another try could do something twice. */
+  worked: Schema.Boolean
+}) {
+  readonly [TypeId] = unlist(this, "turn")
+  override readonly cause = this.reason
+
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether another try may succeed, and provably does nothing twice. */
+  get isRetryable(): boolean {
+    return !this.worked && this.reason.isTransient
+  }
+
+  /** Without the turn's content, which does not belong in logs. */
+  override toJSON(): unknown {
+    return {
+      _tag: this._tag,
+      reason: this.reason._tag,
+      message: this.message,
+      worked: this.worked,
+      ...(this.turn === undefined
+        ? {}
+        : { turn: { threadId: this.turn.threadId, status: this.turn.status, items: this.turn.items.length } })
+    }
+  }
+}
+
+// =============================================================================
+// Constructors
+// =============================================================================
+
+/**
+ * An error before the agent could have acted.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromReason = (reason: CodexErrorReason): CodexError => new CodexError({ reason, worked: false })
+
+/**
+ * The same failure, after the agent may have acted.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const afterWork = (error: CodexError): CodexError =>
+  error.worked ? error : new CodexError({ ...fields(error), worked: true })
+
+/**
+ * The same failure, with what the turn came to.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withTurn = (error: CodexError, turn: CodexTurn): CodexError => new CodexError({ ...fields(error), turn })
+
+// What the agent did is for the program, not for a log that prints the properties of an error.
+const unlist = (self: object, key: string): typeof TypeId => {
+  if (Object.hasOwn(self, key)) Object.defineProperty(self, key, { enumerable: false })
+  return TypeId
+}
+
+const fields = ({ reason, turn, worked }: CodexError) => ({ reason, worked, ...(turn === undefined ? {} : { turn }) })
+
+// =============================================================================
+// Guards
+// =============================================================================
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isCodexError = (u: unknown): u is CodexError => Predicate.hasProperty(u, TypeId)
+
+/**
+ * Whether another try may succeed, and provably does nothing twice. For `Effect.retry({ while: CodexError.isRetryable })`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isRetryable = (error: CodexError): boolean => error.isRetryable

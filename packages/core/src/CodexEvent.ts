@@ -1,0 +1,355 @@
+/**
+ * What a run tells while it runs: the events of `codex exec --json`, whatever the transport.
+ *
+ * Names and fields are those of the wire (CLI 0.169, `codex-rs/exec/src/exec_events.rs`). An event is the
+ * parsed JSON object itself, checked against its schema but not copied. Events that this version does not
+ * know, or that do not have the shape that it knows, arrive as {@link Unknown} with their raw JSON, so that
+ * tomorrow's CLI does not break today's program.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as CodexItem from "./CodexItem.ts"
+import * as Check from "./internal/check.ts"
+import { keepUnknownFields, optionalCount } from "./internal/wire.ts"
+
+// =============================================================================
+// Models
+// =============================================================================
+
+const tokenUsage = Schema.Struct({
+  input_tokens: Schema.Finite,
+  cached_input_tokens: optionalCount,
+  cache_write_input_tokens: optionalCount,
+  output_tokens: Schema.Finite,
+  reasoning_output_tokens: optionalCount
+})
+
+/**
+ * Tokens that a model read and wrote. Input includes what was cached; output includes reasoning.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TokenUsage = typeof tokenUsage.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TokenUsage: Schema.Codec<TokenUsage> = keepUnknownFields(tokenUsage)
+
+const threadStarted = Schema.Struct({
+  type: Schema.Literal("thread.started"),
+  thread_id: Schema.String
+})
+
+/**
+ * The first event of a run: the thread that it belongs to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ThreadStarted = typeof threadStarted.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ThreadStarted: Schema.Codec<ThreadStarted> = keepUnknownFields(threadStarted)
+
+const turnStarted = Schema.Struct({ type: Schema.Literal("turn.started") })
+
+/**
+ * The prompt was accepted and the model is asked.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TurnStarted = typeof turnStarted.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TurnStarted: Schema.Codec<TurnStarted> = keepUnknownFields(turnStarted)
+
+const turnCompleted = Schema.Struct({
+  type: Schema.Literal("turn.completed"),
+  usage: tokenUsage
+})
+
+/**
+ * The turn is done. `usage` is the running total of the thread, not that of the turn;
+ * `CodexTurn` tells them apart.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TurnCompleted = typeof turnCompleted.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TurnCompleted: Schema.Codec<TurnCompleted> = keepUnknownFields(
+  Schema.Struct({ ...turnCompleted.fields, usage: TokenUsage })
+)
+
+const turnFailed = Schema.Struct({
+  type: Schema.Literal("turn.failed"),
+  error: Schema.Struct({ message: Schema.String })
+})
+
+/**
+ * The turn ended in a failure. The stream ends with the `CodexError` that it means.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TurnFailed = typeof turnFailed.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TurnFailed: Schema.Codec<TurnFailed> = keepUnknownFields(turnFailed)
+
+const itemEvent = <const Type extends string>(type: Type) =>
+  Schema.Struct({ type: Schema.Literal(type), item: CodexItem.CodexItem })
+
+const itemStarted = itemEvent("item.started")
+
+/**
+ * The agent began something.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ItemStarted = typeof itemStarted.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ItemStarted: Schema.Codec<ItemStarted> = keepUnknownFields(itemStarted)
+
+const itemUpdated = itemEvent("item.updated")
+
+/**
+ * Something that the agent began has changed, such as its plan.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ItemUpdated = typeof itemUpdated.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ItemUpdated: Schema.Codec<ItemUpdated> = keepUnknownFields(itemUpdated)
+
+const itemCompleted = itemEvent("item.completed")
+
+/**
+ * The agent finished something. Short things are completed without having been started.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ItemCompleted = typeof itemCompleted.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ItemCompleted: Schema.Codec<ItemCompleted> = keepUnknownFields(itemCompleted)
+
+const error = Schema.Struct({
+  type: Schema.Literal("error"),
+  message: Schema.String
+})
+
+/**
+ * Something went wrong, which is not the end: the CLI reports each reconnect this way, and also the
+ * cause of a failure just before `turn.failed`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ErrorEvent = typeof error.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ErrorEvent: Schema.Codec<ErrorEvent> = keepUnknownFields(error)
+
+/**
+ * A line that this version does not know: an event of a new type, one without the shape of its type
+ * (then `issue` tells what is wrong with it), or text that is not JSON (then `raw` is that text).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Unknown = typeof Unknown.Type
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Unknown = Schema.Struct({
+  type: Schema.Literal("unknown"),
+  raw: Schema.Unknown,
+  issue: Schema.optionalKey(Schema.String)
+})
+
+/**
+ * One element of a run's stream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CodexEvent =
+  | ThreadStarted
+  | TurnStarted
+  | TurnCompleted
+  | TurnFailed
+  | ItemStarted
+  | ItemUpdated
+  | ItemCompleted
+  | ErrorEvent
+  | Unknown
+
+/**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CodexEvent: Schema.Codec<CodexEvent> = Schema.Union([
+  ThreadStarted,
+  TurnStarted,
+  TurnCompleted,
+  TurnFailed,
+  ItemStarted,
+  ItemUpdated,
+  ItemCompleted,
+  ErrorEvent,
+  Unknown
+])
+
+// =============================================================================
+// Constructors
+// =============================================================================
+
+/**
+ * Takes any parsed JSON for an event. One of a known type and shape is returned as it is, not copied;
+ * all else becomes an {@link Unknown}, or carries a `CodexItem.Unknown`. It never fails.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromJson = (json: unknown): CodexEvent => {
+  if (!known.is(json)) return unknown(json, known.issue(json))
+  if (!("item" in json)) return json
+  return hasKnownItem(json) ? json : { ...json, item: CodexItem.fromJson(json.item) }
+}
+
+/**
+ * Takes one line of `codex exec --json`. It never fails: see {@link fromJson}.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromLine = (line: string): CodexEvent => {
+  let json: unknown
+  try {
+    json = JSON.parse(line)
+  } catch {
+    return unknown(line, "Not JSON")
+  }
+  return fromJson(json)
+}
+
+// =============================================================================
+// Pattern matching
+// =============================================================================
+
+/**
+ * What to do with an event, by its type.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Cases<A> = {
+  readonly [Type in CodexEvent["type"]]?: (event: Extract<CodexEvent, { readonly type: Type }>) => A
+}
+
+/**
+ * Handles events by type; `orElse` takes those that have no case.
+ *
+ * **Example** (Describing what the agent completes)
+ *
+ * ```ts
+ * import * as CodexEvent from "@effect-codex/core/CodexEvent"
+ *
+ * const describe = CodexEvent.match({
+ *   "thread.started": (event) => `thread ${event.thread_id}`,
+ *   "item.completed": (event) => event.item.type,
+ *   orElse: () => ""
+ * })
+ * ```
+ *
+ * @category pattern matching
+ * @since 0.1.0
+ */
+export const match =
+  <A, B = A>(cases: Cases<A> & { readonly orElse: (event: CodexEvent) => B }) => (event: CodexEvent): A | B => {
+    switch (event.type) {
+      case "thread.started":
+        return (cases["thread.started"] ?? cases.orElse)(event)
+      case "turn.started":
+        return (cases["turn.started"] ?? cases.orElse)(event)
+      case "turn.completed":
+        return (cases["turn.completed"] ?? cases.orElse)(event)
+      case "turn.failed":
+        return (cases["turn.failed"] ?? cases.orElse)(event)
+      case "item.started":
+        return (cases["item.started"] ?? cases.orElse)(event)
+      case "item.updated":
+        return (cases["item.updated"] ?? cases.orElse)(event)
+      case "item.completed":
+        return (cases["item.completed"] ?? cases.orElse)(event)
+      case "error":
+        return (cases["error"] ?? cases.orElse)(event)
+      case "unknown":
+        return (cases["unknown"] ?? cases.orElse)(event)
+    }
+  }
+
+// =============================================================================
+// Internals
+// =============================================================================
+
+// The item is checked by its own type, so that one unknown item does not cost the event.
+const anyItem = <const Type extends string>(type: Type) =>
+  Schema.Struct({ type: Schema.Literal(type), item: Schema.Unknown })
+
+const known = Check.byType([
+  anyItem("item.completed"),
+  anyItem("item.started"),
+  anyItem("item.updated"),
+  threadStarted,
+  turnStarted,
+  turnCompleted,
+  turnFailed,
+  error
+])
+
+type WithItem = ItemStarted | ItemUpdated | ItemCompleted
+
+const hasKnownItem = (event: { readonly type: WithItem["type"]; readonly item: unknown }): event is WithItem =>
+  CodexItem.isKnown(event.item)
+
+const unknown = (raw: unknown, issue: string | undefined): Unknown =>
+  issue === undefined ? { type: "unknown", raw } : { type: "unknown", raw, issue }

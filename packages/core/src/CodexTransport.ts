@@ -1,0 +1,25 @@
+/**
+ * How a turn reaches a Codex.
+ *
+ * A transport takes one request and gives its events as they happen. It ends when the turn has, having
+ * emitted `turn.completed` or `turn.failed`, and fails when it cannot get that far. It owns what it starts:
+ * when the stream ends, fails or is abandoned, nothing of it is alive. Time limits, the order of turns on a
+ * thread and the meaning of a failed turn are the client's affair (`Codex`), the same over all transports.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Stream from "effect/Stream"
+import type { CodexError } from "./CodexError.ts"
+import type { CodexEvent } from "./CodexEvent.ts"
+import type { TurnRequest } from "./CodexOptions.ts"
+
+/**
+ * Runs one turn on a Codex.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class CodexTransport extends Context.Service<CodexTransport, {
+  readonly turn: (request: TurnRequest) => Stream.Stream<CodexEvent, CodexError>
+}>()("@effect-codex/core/CodexTransport") {}
