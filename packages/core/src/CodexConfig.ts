@@ -107,7 +107,7 @@ const literal = (value: Value, path: ReadonlyArray<string>): Result.Result<strin
   Result.gen(function*() {
     switch (typeof value) {
       case "string":
-        return value.isWellFormed() ? quote(value) : yield* invalid(path, "the text holds half a surrogate pair")
+        return yield* quote(value, path)
       case "boolean":
         return String(value)
       case "number":
@@ -122,7 +122,8 @@ const literal = (value: Value, path: ReadonlyArray<string>): Result.Result<strin
         }
         if (isTable(value)) {
           for (const [key, element] of Object.entries(value)) {
-            parts.push(`${bareKey.test(key) ? key : quote(key)} = ${yield* literal(element, [...path, key])}`)
+            const keyPath = [...path, key]
+            parts.push(`${bareKey.test(key) ? key : yield* quote(key, keyPath)} = ${yield* literal(element, keyPath)}`)
           }
           return `{${parts.join(", ")}}`
         }
@@ -135,4 +136,7 @@ const literal = (value: Value, path: ReadonlyArray<string>): Result.Result<strin
 const number = (value: number): string => Object.is(value, -0) ? "0" : String(value)
 
 // JSON's escapes are TOML's, but TOML has no way to write a lone surrogate, and forbids DEL unescaped.
-const quote = (text: string): string => JSON.stringify(text).replaceAll("\u007f", "\\u007f")
+const quote = (text: string, path: ReadonlyArray<string>): Result.Result<string, InvalidOption> =>
+  text.isWellFormed()
+    ? Result.succeed(JSON.stringify(text).replaceAll("\u007f", "\\u007f"))
+    : invalid(path, "the text holds half a surrogate pair")

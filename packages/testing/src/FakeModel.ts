@@ -50,6 +50,8 @@ export type Script =
   | ((request: ModelRequest.ModelRequest) => ModelReply.ModelReply | Effect.Effect<ModelReply.ModelReply>)
 
 /**
+ * Settings of the fake, and of the CLI's provider that leads to it.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -58,7 +60,7 @@ export interface Options {
   readonly model?: string | undefined
   /** How often the CLI repeats a request that failed with an HTTP status of 5xx (default 0). */
   readonly requestMaxRetries?: number | undefined
-  /** How often the CLI reconnects after a response that broke off (default 0). */
+  /** How often the CLI asks again after a response that broke off, or most other HTTP errors (default 0). */
   readonly streamMaxRetries?: number | undefined
   /** How long the CLI waits for the next event of a response (default: the CLI's, 5 minutes). */
   readonly streamIdleTimeout?: Duration.Input | undefined
@@ -78,6 +80,11 @@ export interface CliConfig {
 }
 
 /**
+ * The running fake: where it is, and what the CLI asked it.
+ *
+ * A CLI with the built-in provider finds it by `openai_base_url = url`. The CLI's own requests to compact a full
+ * context are answered without the script and are not captured.
+ *
  * @category services
  * @since 0.1.0
  */

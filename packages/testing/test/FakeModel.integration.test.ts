@@ -55,6 +55,8 @@ describe("output items", () => {
         output_tokens: 20,
         reasoning_output_tokens: 5
       })
+      const noise = /^(WARNING: proceeding, even though we could not create PATH aliases|Reading prompt from stdin)/
+      assert.deepStrictEqual(turn.stderr.split("\n").filter((line) => line !== "" && !noise.test(line)), [])
       yield* (yield* FakeModel.FakeModel).verify
     }).pipe(Effect.provide(layerFake([ModelReply.message("Hello", " there.")]))))
 

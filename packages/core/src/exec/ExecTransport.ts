@@ -69,8 +69,8 @@ export const make: (options?: ExecOptions) => Effect.Effect<
   const hide = hideSecrets(cli)
 
   const start = Effect.fnUntraced(function*(request: TurnRequest) {
-    const args = yield* Effect.fromResult(toArguments(request, cli)).pipe(Effect.mapError(CodexError.fromReason))
     const tree = yield* guard.guard
+    const args = yield* Effect.fromResult(toArguments(request, cli, tree)).pipe(Effect.mapError(CodexError.fromReason))
     const handle = yield* spawner.spawn(toCommand(request, cli, args, tree)).pipe(
       Effect.mapError((error) => CodexError.fromReason(spawnFailed(error, cli, request)))
     )
@@ -121,9 +121,10 @@ const defaultMaxLineBytes = 256 * 1024 * 1024
 
 const toArguments = (
   request: TurnRequest,
-  cli: CodexCliConfig
+  cli: CodexCliConfig,
+  tree: ProcessTree
 ): Result.Result<Array<string>, CodexError.InvalidOption> =>
-  Result.map(CodexConfig.toArguments(configOf(request, cli)), (config) => [
+  Result.map(CodexConfig.toArguments(configOf(request, cli, tree)), (config) => [
     "exec",
     "--json",
     ...(request.model === undefined ? [] : ["--model", request.model]),
@@ -135,16 +136,16 @@ const toArguments = (
     "-"
   ])
 
-const configOf = (request: TurnRequest, cli: CodexCliConfig): CodexConfig.CodexConfig => {
+const configOf = (request: TurnRequest, cli: CodexCliConfig, tree: ProcessTree): CodexConfig.CodexConfig => {
   const secrets = Object.entries(cli.env ?? {}).filter(([, value]) => Redacted.isRedacted(value))
-  const config = request.baseUrl === undefined
-    ? request.config ?? {}
-    : CodexConfig.merge({ openai_base_url: request.baseUrl }, request.config ?? {})
-  if (secrets.length === 0) return config
-  // The agent's commands inherit the CLI's environment. Blanking a variable adds to the user's own policy,
-  // while excluding it would replace the list of theirs.
-  const blank = Object.fromEntries(secrets.map(([name]) => [name, ""]))
-  return CodexConfig.merge(config, { shell_environment_policy: { set: blank } })
+  // The agent's commands inherit the CLI's environment, as far as the user's policy lets them. Setting a variable adds
+  // to that policy: a secret is blanked, as excluding it would replace the user's list, and the tree's mark is kept.
+  const set = { ...Object.fromEntries(secrets.map(([name]) => [name, ""])), ...tree.env }
+  return [
+    request.baseUrl === undefined ? {} : { openai_base_url: request.baseUrl },
+    request.config ?? {},
+    Object.keys(set).length === 0 ? {} : { shell_environment_policy: { set } }
+  ].reduce(CodexConfig.merge)
 }
 
 // A service may quote the key that it refuses.

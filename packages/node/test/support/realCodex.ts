@@ -49,7 +49,7 @@ export const isAlive = (pid: number): boolean => {
 
 /** Waits until `condition` holds; dies when it does not within so many milliseconds. */
 export const until = (condition: () => boolean, millis = 20_000): Effect.Effect<void> =>
-  Effect.suspend(() => condition() ? Effect.void : Effect.fail(`not within ${millis} ms: ${condition}`)).pipe(
+  Effect.suspend(() => condition() ? Effect.void : Effect.fail(`not within ${millis} ms: ${String(condition)}`)).pipe(
     Effect.retry(Schedule.max([Schedule.spaced("10 millis"), Schedule.during(millis)])),
     Effect.orDie
   )

@@ -72,8 +72,6 @@ const play = (reply: ModelReply.ModelReply, request: ModelRequest): Stream.Strea
       case "Cut":
         if (!part.clean) steps.push(Stream.fail(new ConnectionCut()))
         return end()
-      case "HttpError":
-        return end()
     }
   }
   return end(responseEvent("completed", id, { usage: usageFields(usage) }))
