@@ -98,6 +98,8 @@ export class Exited extends Schema.TaggedError<Exited>("@effect-codex/core/Codex
 export type TurnFailureKind = typeof TurnFailureKind.Type
 
 /**
+ * Schema of {@link TurnFailureKind}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -288,6 +290,8 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>("@effect-co
 export type CodexErrorReason = typeof CodexErrorReason.Type
 
 /**
+ * Schema of {@link CodexErrorReason}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -390,6 +394,8 @@ const fields = ({ reason, turn, worked }: CodexError) => ({ reason, worked, ...(
 // =============================================================================
 
 /**
+ * Whether a value is a {@link CodexError}.
+ *
  * @category guards
  * @since 0.1.0
  */

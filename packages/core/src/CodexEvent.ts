@@ -34,6 +34,8 @@ const tokenUsage = Schema.Struct({
 export type TokenUsage = typeof tokenUsage.Type
 
 /**
+ * Schema of {@link TokenUsage}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -53,6 +55,8 @@ const threadStarted = Schema.Struct({
 export type ThreadStarted = typeof threadStarted.Type
 
 /**
+ * Schema of {@link ThreadStarted}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -69,6 +73,8 @@ const turnStarted = Schema.Struct({ type: Schema.Literal("turn.started") })
 export type TurnStarted = typeof turnStarted.Type
 
 /**
+ * Schema of {@link TurnStarted}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -89,6 +95,8 @@ const turnCompleted = Schema.Struct({
 export type TurnCompleted = typeof turnCompleted.Type
 
 /**
+ * Schema of {@link TurnCompleted}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -110,6 +118,8 @@ const turnFailed = Schema.Struct({
 export type TurnFailed = typeof turnFailed.Type
 
 /**
+ * Schema of {@link TurnFailed}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -129,6 +139,8 @@ const itemStarted = itemEvent("item.started")
 export type ItemStarted = typeof itemStarted.Type
 
 /**
+ * Schema of {@link ItemStarted}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -145,6 +157,8 @@ const itemUpdated = itemEvent("item.updated")
 export type ItemUpdated = typeof itemUpdated.Type
 
 /**
+ * Schema of {@link ItemUpdated}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -161,6 +175,8 @@ const itemCompleted = itemEvent("item.completed")
 export type ItemCompleted = typeof itemCompleted.Type
 
 /**
+ * Schema of {@link ItemCompleted}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -181,6 +197,8 @@ const error = Schema.Struct({
 export type ErrorEvent = typeof error.Type
 
 /**
+ * Schema of {@link ErrorEvent}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -196,6 +214,8 @@ export const ErrorEvent: Schema.Codec<ErrorEvent> = keepUnknownFields(error)
 export type Unknown = typeof Unknown.Type
 
 /**
+ * Schema of {@link Unknown}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -223,6 +243,8 @@ export type CodexEvent =
   | Unknown
 
 /**
+ * Schema of {@link CodexEvent}.
+ *
  * @category schemas
  * @since 0.1.0
  */

@@ -31,6 +31,8 @@ const agentMessage = Schema.Struct({
 export type AgentMessage = typeof agentMessage.Type
 
 /**
+ * Schema of {@link AgentMessage}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -51,6 +53,8 @@ const reasoning = Schema.Struct({
 export type Reasoning = typeof reasoning.Type
 
 /**
+ * Schema of {@link Reasoning}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -75,6 +79,8 @@ const commandExecution = Schema.Struct({
 export type CommandExecution = typeof commandExecution.Type
 
 /**
+ * Schema of {@link CommandExecution}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -99,6 +105,8 @@ const fileChange = Schema.Struct({
 export type FileChange = typeof fileChange.Type
 
 /**
+ * Schema of {@link FileChange}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -127,6 +135,8 @@ const mcpToolCall = Schema.Struct({
 export type McpToolCall = typeof mcpToolCall.Type
 
 /**
+ * Schema of {@link McpToolCall}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -166,6 +176,8 @@ const collabToolCall = Schema.Struct({
 export type CollabToolCall = typeof collabToolCall.Type
 
 /**
+ * Schema of {@link CollabToolCall}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -188,6 +200,8 @@ const webSearch = Schema.Struct({
 export type WebSearch = typeof webSearch.Type
 
 /**
+ * Schema of {@link WebSearch}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -208,6 +222,8 @@ const todoList = Schema.Struct({
 export type TodoList = typeof todoList.Type
 
 /**
+ * Schema of {@link TodoList}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -228,6 +244,8 @@ const errorItem = Schema.Struct({
 export type ErrorItem = typeof errorItem.Type
 
 /**
+ * Schema of {@link ErrorItem}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -243,6 +261,8 @@ export const ErrorItem: Schema.Codec<ErrorItem> = keepUnknownFields(errorItem)
 export type Unknown = typeof Unknown.Type
 
 /**
+ * Schema of {@link Unknown}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -271,6 +291,8 @@ export type CodexItem =
   | Unknown
 
 /**
+ * Schema of {@link CodexItem}.
+ *
  * @category schemas
  * @since 0.1.0
  */

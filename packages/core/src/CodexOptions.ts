@@ -24,6 +24,8 @@ import { InvalidOption } from "./CodexError.ts"
 export type SandboxMode = typeof SandboxMode.Type
 
 /**
+ * Schema of {@link SandboxMode}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -99,6 +101,8 @@ const ThreadId = Schema.String.check(
 export type TurnRequest = typeof TurnRequest.Type
 
 /**
+ * Schema of {@link TurnRequest}.
+ *
  * @category schemas
  * @since 0.1.0
  */

@@ -27,6 +27,8 @@ import { openLiterals } from "./internal/wire.ts"
 export type TurnStatus = typeof TurnStatus.Type
 
 /**
+ * Schema of {@link TurnStatus}.
+ *
  * @category schemas
  * @since 0.1.0
  */

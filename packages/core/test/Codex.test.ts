@@ -402,6 +402,17 @@ describe("stopping", () => {
       { interruptGrace: "2 seconds" }
     ))))
 
+  it.effect("a CLI that stays after its turn is given ten seconds", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Codex.run("x"))
+      yield* pass("9 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      assert.deepStrictEqual((yield* invocations)[0]?.signals, [])
+      yield* pass("1 second")
+      assert.strictEqual((yield* Fiber.join(fiber)).status, "completed")
+      assert.deepStrictEqual((yield* invocations)[0]?.signals, ["SIGINT"])
+    }).pipe(Effect.provide(FakeCli.layer([FakeProcess.make([...FakeProcess.turn().steps, FakeProcess.hang])]))))
+
   it.effect("a stream that is not wanted to its end stops the CLI", () =>
     Effect.gen(function*() {
       const events = yield* Codex.stream("x").pipe(Stream.take(1), Stream.runCollect)

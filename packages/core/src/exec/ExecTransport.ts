@@ -14,17 +14,14 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as PlatformError from "effect/PlatformError"
-import * as ChildProcess from "effect/process/ChildProcess"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
-import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { CodexCli, type CodexCliConfig } from "../CodexCli.ts"
-import * as CodexConfig from "../CodexConfig.ts"
 import * as CodexError from "../CodexError.ts"
 import * as CodexEvent from "../CodexEvent.ts"
 import type { TurnRequest } from "../CodexOptions.ts"
 import { CodexTransport } from "../CodexTransport.ts"
+import * as ExecCommand from "../internal/execCommand.ts"
 import { LineSplitter } from "../internal/lines.ts"
 import * as Stderr from "../internal/stderr.ts"
 import { ProcessGuard, type ProcessTree } from "../ProcessGuard.ts"
@@ -66,12 +63,14 @@ export const make: (options?: ExecOptions) => Effect.Effect<
   const guard = yield* ProcessGuard
   const grace = options.interruptGrace ?? defaultInterruptGrace
   const maxLineBytes = options.maxLineBytes ?? defaultMaxLineBytes
-  const hide = hideSecrets(cli)
+  const hide = ExecCommand.hideSecrets(cli)
 
   const start = Effect.fnUntraced(function*(request: TurnRequest) {
     const tree = yield* guard.guard
-    const args = yield* Effect.fromResult(toArguments(request, cli, tree)).pipe(Effect.mapError(CodexError.fromReason))
-    const handle = yield* spawner.spawn(toCommand(request, cli, args, tree)).pipe(
+    const command = yield* Effect.fromResult(ExecCommand.make({ cli, request, tree })).pipe(
+      Effect.mapError(CodexError.fromReason)
+    )
+    const handle = yield* spawner.spawn(command).pipe(
       Effect.mapError((error) => CodexError.fromReason(spawnFailed(error, cli, request)))
     )
     yield* Effect.addFinalizer(() => stop(handle, tree, grace))
@@ -80,16 +79,19 @@ export const make: (options?: ExecOptions) => Effect.Effect<
     const stderr = yield* Stderr.tail(handle.stderr)
     const stderrEnd = yield* Effect.forkScoped(stderr.drain)
 
-    const ended = Effect.gen(function*() {
+    const progress: Progress = { finished: false }
+    const unfinished = Effect.gen(function*() {
       const status = yield* exitStatus(handle).pipe(Effect.timeoutOption(grace))
-      yield* Fiber.join(stderrEnd).pipe(Effect.timeoutOption(lingering))
-      return CodexError.fromReason(exited(Option.getOrElse(status, () => ({})), hide(yield* stderr.text), request))
+      yield* Fiber.join(stderrEnd).pipe(Effect.timeoutOption(pipeGrace))
+      const reason = exited(Option.getOrElse(status, () => ({})), hide(yield* stderr.text), request)
+      return yield* CodexError.fromReason(reason)
     })
 
     return handle.stdout.pipe(
-      endAfter(abandoned(handle, tree)),
+      endAfter(abandoned(handle, tree), progress),
       Stream.mapError((error) => CodexError.fromReason(readFailed(error))),
-      decode({ maxLineBytes, hide, unfinished: Effect.flatMap(ended, Effect.fail) })
+      decode({ progress, maxLineBytes, hide }),
+      Stream.concat(Stream.suspend(() => progress.finished ? Stream.empty : Stream.fromEffect(unfinished)))
     )
   })
 
@@ -113,65 +115,58 @@ export const layer = (options?: ExecOptions): Layer.Layer<
 > => Layer.effect(CodexTransport, make(options))
 
 // =============================================================================
-// Internals: starting
+// Internals: reading
 // =============================================================================
 
-const defaultInterruptGrace = Duration.seconds(3)
 const defaultMaxLineBytes = 256 * 1024 * 1024
 
-const toArguments = (
-  request: TurnRequest,
-  cli: CodexCliConfig,
-  tree: ProcessTree
-): Result.Result<Array<string>, CodexError.InvalidOption> =>
-  Result.map(CodexConfig.toArguments(configOf(request, cli, tree)), (config) => [
-    "exec",
-    "--json",
-    ...(request.model === undefined ? [] : ["--model", request.model]),
-    ...(request.sandbox === undefined ? [] : ["--sandbox", request.sandbox]),
-    ...(request.skipGitRepoCheck === true ? ["--skip-git-repo-check"] : []),
-    ...config,
-    // Flags of `exec` must come before the subcommand, which does not take all of them.
-    ...(request.thread === undefined ? [] : ["resume", request.thread]),
-    "-"
-  ])
-
-const configOf = (request: TurnRequest, cli: CodexCliConfig, tree: ProcessTree): CodexConfig.CodexConfig => {
-  const secrets = Object.entries(cli.env ?? {}).filter(([, value]) => Redacted.isRedacted(value))
-  // The agent's commands inherit the CLI's environment, as far as the user's policy lets them. Setting a variable adds
-  // to that policy: a secret is blanked, as excluding it would replace the user's list, and the tree's mark is kept.
-  const set = { ...Object.fromEntries(secrets.map(([name]) => [name, ""])), ...tree.env }
-  return [
-    request.baseUrl === undefined ? {} : { openai_base_url: request.baseUrl },
-    request.config ?? {},
-    Object.keys(set).length === 0 ? {} : { shell_environment_policy: { set } }
-  ].reduce(CodexConfig.merge)
+/** What is known of the turn while its output is read. */
+interface Progress {
+  /** Whether the event that ends the turn has come. */
+  finished: boolean
 }
 
-// A service may quote the key that it refuses.
-const hideSecrets = (cli: CodexCliConfig) => {
-  const secrets = Object.values(cli.env ?? {}).flatMap((value) =>
-    Redacted.isRedacted(value) ? [Redacted.value(value)] : []
-  )
-  return (text: string): string =>
-    secrets.reduce((text, secret) => secret === "" ? text : text.replaceAll(secret, "<redacted>"), text)
+interface DecodeOptions {
+  readonly progress: Progress
+  readonly maxLineBytes: number
+  readonly hide: (text: string) => string
 }
 
-const toCommand = (
-  request: TurnRequest,
-  cli: CodexCliConfig,
-  args: ReadonlyArray<string>,
-  tree: ProcessTree
-): ChildProcess.Command =>
-  ChildProcess.make(cli.command, [...cli.args ?? [], ...args], {
-    ...(request.workingDirectory === undefined ? {} : { cwd: request.workingDirectory }),
-    env: { ...cli.env, ...tree.env },
-    extendEnv: cli.extendEnv ?? true,
-    // The stream's end closes stdin: a CLI that waits for more would wait for ever.
-    stdin: Stream.encodeText(Stream.succeed(request.prompt)),
-    killSignal: "SIGTERM",
-    forceKillAfter: terminateGrace
-  })
+/** Bytes to events, a chunk at a time. */
+const decode = (options: DecodeOptions) =>
+(
+  bytes: Stream.Stream<Uint8Array, CodexError.CodexError>
+): Stream.Stream<CodexEvent.CodexEvent, CodexError.CodexError> =>
+  bytes.pipe(Stream.mapAccumArrayEffect(
+    () => new LineSplitter(),
+    (splitter, chunks) => {
+      const events: Array<CodexEvent.CodexEvent> = []
+      for (const chunk of chunks) {
+        for (const line of splitter.push(chunk)) events.push(toEvent(line, options))
+        if (splitter.pendingBytes > options.maxLineBytes) {
+          return Effect.fail(CodexError.fromReason(new CodexError.LineTooLong({ limit: options.maxLineBytes })))
+        }
+      }
+      return Effect.succeed([splitter, events] as const)
+    },
+    { onHalt: (splitter) => splitter.end().map((line) => toEvent(line, options)) }
+  ))
+
+const toEvent = (line: string, { hide, progress }: DecodeOptions): CodexEvent.CodexEvent => {
+  const event = CodexEvent.fromLine(line)
+  switch (event.type) {
+    case "turn.completed":
+      progress.finished = true
+      return event
+    case "turn.failed":
+      progress.finished = true
+      return { ...event, error: { ...event.error, message: hide(event.error.message) } }
+    case "error":
+      return { ...event, message: hide(event.message) }
+    default:
+      return event
+  }
+}
 
 const spawnFailed = (
   { reason }: PlatformError.PlatformError,
@@ -185,61 +180,6 @@ const spawnFailed = (
     ...(request.workingDirectory === undefined ? {} : { workingDirectory: request.workingDirectory })
   })
 
-// =============================================================================
-// Internals: reading
-// =============================================================================
-
-/** Bytes to events, a chunk at a time. A stream that ends before its turn does goes on to `unfinished`. */
-const decode = (options: {
-  readonly maxLineBytes: number
-  readonly hide: (text: string) => string
-  readonly unfinished: Effect.Effect<never, CodexError.CodexError>
-}) =>
-(
-  bytes: Stream.Stream<Uint8Array, CodexError.CodexError>
-): Stream.Stream<CodexEvent.CodexEvent, CodexError.CodexError> =>
-  Stream.suspend(() => {
-    let finished = false
-    const toEvents = (lines: ReadonlyArray<string>, events: Array<CodexEvent.CodexEvent>) => {
-      for (const line of lines) {
-        const event = CodexEvent.fromLine(line)
-        switch (event.type) {
-          case "turn.completed":
-            finished = true
-            events.push(event)
-            break
-          case "turn.failed":
-            finished = true
-            events.push({ ...event, error: { ...event.error, message: options.hide(event.error.message) } })
-            break
-          case "error":
-            events.push({ ...event, message: options.hide(event.message) })
-            break
-          default:
-            events.push(event)
-        }
-      }
-      return events
-    }
-    return bytes.pipe(
-      Stream.mapAccumArrayEffect(
-        () => new LineSplitter(),
-        (splitter, chunks) => {
-          const events: Array<CodexEvent.CodexEvent> = []
-          for (const chunk of chunks) {
-            toEvents(splitter.push(chunk), events)
-            if (splitter.pendingBytes > options.maxLineBytes) {
-              return Effect.fail(CodexError.fromReason(new CodexError.LineTooLong({ limit: options.maxLineBytes })))
-            }
-          }
-          return Effect.succeed([splitter, events] as const)
-        },
-        { onHalt: (splitter) => toEvents(splitter.end(), []) }
-      ),
-      Stream.concat(Stream.suspend(() => finished ? Stream.empty : Stream.fromEffect(options.unfinished)))
-    )
-  })
-
 const readFailed = (error: PlatformError.PlatformError): CodexError.Exited =>
   new CodexError.Exited({ stderr: `its output could not be read (${error.reason._tag})` })
 
@@ -247,11 +187,16 @@ const readFailed = (error: PlatformError.PlatformError): CodexError.Exited =>
 // Internals: ending
 // =============================================================================
 
+const defaultInterruptGrace = Duration.seconds(3)
+
 /** How long SIGTERM is given before SIGKILL. */
 const terminateGrace = Duration.seconds(1)
 
+/** How long the CLI is given to exit after its turn has ended: it still writes the thread down. */
+const exitGrace = Duration.seconds(10)
+
 /** How long a pipe may stay open after the CLI has ended. */
-const lingering = Duration.millis(500)
+const pipeGrace = Duration.millis(500)
 
 interface ExitStatus {
   readonly exitCode?: number
@@ -268,23 +213,22 @@ const exitStatus = (handle: ChildProcessSpawner.ChildProcessHandle): Effect.Effe
     }
   })
 
-/**
- * Ends a stream of the CLI's output when `signal` does, even while it waits for a byte: a leftover that holds
- * the pipe must not hold us.
- */
-const endAfter = (signal: Effect.Effect<void>) => <A, E>(self: Stream.Stream<A, E>): Stream.Stream<A, E> =>
-  Stream.transformPull(
-    self,
-    (pull) => Effect.succeed(Effect.raceFirst(pull, Effect.flatMap(signal, () => Cause.done())))
-  )
-
 /** Completes when the CLI is gone, and what it left behind had its time to let go of the pipe. */
 const abandoned = (handle: ChildProcessSpawner.ChildProcessHandle, tree: ProcessTree): Effect.Effect<void> =>
   exitStatus(handle).pipe(
-    Effect.andThen(Effect.sleep(lingering)),
+    Effect.andThen(Effect.sleep(pipeGrace)),
     Effect.andThen(tree.sweep),
-    Effect.andThen(Effect.sleep(lingering))
+    Effect.andThen(Effect.sleep(pipeGrace))
   )
+
+/** Reads on to the end of the output, but not for ever: not after the CLI is gone, nor long after its turn is. */
+const endAfter =
+  (abandoned: Effect.Effect<void>, progress: Progress) => <A, E>(self: Stream.Stream<A, E>): Stream.Stream<A, E> =>
+    Stream.transformPull(self, (pull) => {
+      const next = Effect.raceFirst(pull, Effect.flatMap(abandoned, () => Cause.done()))
+      const last = Effect.timeoutOrElse(next, { duration: exitGrace, orElse: () => Cause.done() })
+      return Effect.succeed(Effect.suspend(() => progress.finished ? last : next))
+    })
 
 /**
  * SIGINT makes `codex exec` end its commands before itself. SIGTERM and SIGKILL don't: the guard, which
