@@ -47,8 +47,12 @@ writeFileSync(
       noUnusedLocals: false,
       noUnusedParameters: false,
       types: ["node"],
-      // The rules that are on by default: documentation may use `console` and the like.
-      plugins: [{ name: "@effect/language-service", includeSuggestionsInTsc: false }]
+      // Documentation shows whole programs, which use Node and provide their layers.
+      plugins: [{
+        name: "@effect/language-service",
+        includeSuggestionsInTsc: false,
+        diagnosticSeverity: { nodeBuiltinImport: "off", strictEffectProvide: "off" }
+      }]
     },
     include: ["*.ts"]
   })

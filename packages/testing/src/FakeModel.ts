@@ -4,10 +4,19 @@
  * It is a server on the loopback interface that speaks the OpenAI Responses API, and a `CODEX_HOME` of its own whose
  * configuration sends the CLI there. The CLI does the rest as ever: it runs commands, changes files, calls MCP servers.
  *
+ * **Example** (The real CLI with a scripted model)
+ *
  * ```ts
+ * import * as NodeCodex from "@effect-codex/node/NodeCodex"
+ * import * as FakeModel from "@effect-codex/testing/FakeModel"
+ * import * as ModelReply from "@effect-codex/testing/ModelReply"
+ * import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+ * import * as Layer from "effect/Layer"
+ * import { createServer } from "node:http"
+ *
  * const layer = FakeModel.layerWith(
  *   [ModelReply.shell("echo hi > hi.txt"), ModelReply.message("Done.")],
- *   (cli) => NodeCodex.layer(cli)
+ *   (cli) => NodeCodex.layer({ ...cli, sandbox: "workspace-write", skipGitRepoCheck: true })
  * ).pipe(Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })))
  * ```
  *

@@ -4,8 +4,12 @@
  * A reply is a list of parts, played in order: output items (text, reasoning, tool calls), waits, and how the
  * response ends. Every constructor makes a reply of one part, and {@link concat} joins replies:
  *
+ * **Example** (Thinking, and running a command)
+ *
  * ```ts
- * ModelReply.concat(
+ * import * as ModelReply from "@effect-codex/testing/ModelReply"
+ *
+ * const reply = ModelReply.concat(
  *   ModelReply.reasoning("The test needs a file."),
  *   ModelReply.shell("touch done.txt"),
  *   ModelReply.usage({ inputTokens: 1200 })

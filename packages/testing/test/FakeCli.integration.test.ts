@@ -100,9 +100,7 @@ describe("the fake and the real process, on", () => {
         onSuccess: (code) => `code ${code}`,
         onFailure: (error) => String(error.reason.cause)
       })
-      const types = (yield* Fiber.join(lines)).map((line) =>
-        /"type":"([^"]*)"/.exec(line)?.[1]
-      )
+      const types = (yield* Fiber.join(lines)).map((line) => /"type":"([^"]*)"/.exec(line)?.[1])
       return { exit, types }
     }))
 
