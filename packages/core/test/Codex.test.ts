@@ -360,6 +360,19 @@ describe("time limits", () => {
       assert.deepInclude(error.reason, { _tag: "TimedOut", limit: "total" })
     }).pipe(Effect.provide(limited([...started, FakeProcess.hang]))))
 
+  it.effect("for the whole run, but not for the consumer of its last event", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Codex.stream("x", { timeout: "30 seconds" }).pipe(
+        Stream.runForEach((event) => event.type === "turn.completed" ? Effect.sleep("28 seconds") : Effect.void),
+        Effect.forkChild
+      )
+      yield* pass("28 seconds")
+      yield* pass("10 seconds")
+      yield* Fiber.join(fiber)
+    }).pipe(Effect.provide(FakeCli.layer([
+      FakeProcess.make([...FakeProcess.turn().steps, FakeProcess.delay("40 seconds")])
+    ]))))
+
   it.effect("a busy consumer is not an idle agent", () =>
     Effect.gen(function*() {
       const fiber = yield* Codex.stream("x", { idleTimeout: "10 seconds" }).pipe(

@@ -15,6 +15,8 @@ type Limit = CodexError.TimedOut["limit"]
 // A CLI that cannot reach its model reports each try, for ever.
 const isProgress = (event: CodexEvent): boolean => event.type !== "error"
 
+const isEnd = (event: CodexEvent): boolean => event.type === "turn.completed" || event.type === "turn.failed"
+
 /**
  * Fails with `TimedOut` when a limit of `request` passes. What counts against `firstEventTimeout` and
  * `idleTimeout` is time spent waiting for the agent; `timeout` is wall-clock time.
@@ -28,6 +30,8 @@ export const apply = (request: TurnRequest) =>
       const startedAt = clock.currentTimeMillisUnsafe()
       let waited = 0
       let started = false
+      // A turn that has ended is no longer late: what comes then is the transport's to end.
+      let ended = false
 
       const nearest = (): readonly [Limit, Duration.Duration, remaining: number] | undefined => {
         let limit: readonly [Limit, Duration.Duration, number] | undefined
@@ -44,7 +48,7 @@ export const apply = (request: TurnRequest) =>
 
       const timed: typeof pull = Effect.suspend(() => {
         const limit = nearest()
-        if (limit === undefined) return pull
+        if (ended || limit === undefined) return pull
         const [name, duration, remaining] = limit
         const pulledAt = clock.currentTimeMillisUnsafe()
         return pull.pipe(
@@ -55,6 +59,7 @@ export const apply = (request: TurnRequest) =>
           Effect.tap((events) =>
             Effect.sync(() => {
               started = true
+              ended = events.some(isEnd)
               waited = events.some(isProgress) ? 0 : waited + clock.currentTimeMillisUnsafe() - pulledAt
             })
           )
