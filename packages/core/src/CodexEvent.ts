@@ -272,9 +272,8 @@ export const CodexEvent: Schema.Codec<CodexEvent> = Schema.Union([
  * @since 0.1.0
  */
 export const fromJson = (json: unknown): CodexEvent => {
-  if (!known.is(json)) return unknown(json, known.issue(json))
-  if (!("item" in json)) return json
-  return hasKnownItem(json) ? json : { ...json, item: CodexItem.fromJson(json.item) }
+  if (isItemEvent(json)) return hasKnownItem(json) ? json : { ...json, item: CodexItem.fromJson(json.item) }
+  return known.is(json) ? json : unknown(json, known.issue(json))
 }
 
 /**
@@ -353,24 +352,31 @@ export const match =
 // Internals
 // =============================================================================
 
-// The item is checked by its own type, so that one unknown item does not cost the event.
-const anyItem = <const Type extends string>(type: Type) =>
-  Schema.Struct({ type: Schema.Literal(type), item: Schema.Unknown })
-
 const known = Check.byType([
-  anyItem("item.completed"),
-  anyItem("item.started"),
-  anyItem("item.updated"),
   threadStarted,
   turnStarted,
   turnCompleted,
   turnFailed,
-  error
+  error,
+  itemStarted,
+  itemUpdated,
+  itemCompleted
 ])
 
-type WithItem = ItemStarted | ItemUpdated | ItemCompleted
+interface AnyItemEvent {
+  readonly type: ItemStarted["type"] | ItemUpdated["type"] | ItemCompleted["type"]
+  readonly item: unknown
+}
 
-const hasKnownItem = (event: { readonly type: WithItem["type"]; readonly item: unknown }): event is WithItem =>
+// Nearly every event is one of these three, of which the schema says no more than this: its item is checked by its own
+// type, so that one unknown item does not cost the event.
+const isItemEvent = (json: unknown): json is AnyItemEvent => {
+  if (typeof json !== "object" || json === null) return false
+  const { item, type }: { readonly type?: unknown; readonly item?: unknown } = json
+  return (type === "item.completed" || type === "item.started" || type === "item.updated") && item !== undefined
+}
+
+const hasKnownItem = (event: AnyItemEvent): event is ItemStarted | ItemUpdated | ItemCompleted =>
   CodexItem.isKnown(event.item)
 
 const unknown = (raw: unknown, issue: string | undefined): Unknown =>

@@ -88,6 +88,14 @@ describe("fromLine", () => {
     )
   })
 
+  it("says that an item is missing", () => {
+    assert.deepStrictEqual(CodexEvent.fromLine("{\"type\":\"item.started\"}"), {
+      type: "unknown",
+      raw: { type: "item.started" },
+      issue: "Missing key\n  at [\"item\"]"
+    })
+  })
+
   it("takes any line, whatever it holds", () => {
     for (
       const line of [

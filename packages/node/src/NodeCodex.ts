@@ -57,7 +57,9 @@ export const layer = (
 ): Layer.Layer<Codex.Codex, CodexError | Config.ConfigError> => {
   const { apiKey, args, env, extendEnv, interruptGrace, maxLineBytes, path, ...defaults } = options
   const cli = Layer.unwrap(Effect.gen(function*() {
-    const configured = yield* Config.option(Config.Redacted("CODEX_API_KEY"))
+    // A key that is given, in whatever way, is not to be replaced by one that happens to be around.
+    const isGiven = apiKey !== undefined || Object.hasOwn(env ?? {}, "CODEX_API_KEY")
+    const configured = isGiven ? Option.none() : yield* Config.option(Config.Redacted("CODEX_API_KEY"))
     return NodeCodexCli.layer({ path, args, env, extendEnv, apiKey: apiKey ?? Option.getOrUndefined(configured) })
   }))
   return Codex.layer(defaults).pipe(

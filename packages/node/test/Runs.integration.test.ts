@@ -11,6 +11,7 @@ import * as ModelReply from "@effect-codex/testing/ModelReply"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -219,6 +220,19 @@ describe("the key that we pass", () => {
   const key = "sk-a-secret-of-ours"
   // Looks wherever a command could see it, but for the memory of other processes.
   const spy = "env; tr '\\0' '\\n' < /proc/$PPID/cmdline; echo KEY=[$CODEX_API_KEY]"
+
+  it.live("wins over one that happens to be in the configuration", () =>
+    Effect.gen(function*() {
+      yield* Codex.run("Work")
+      const [first] = yield* (yield* FakeModel.FakeModel).requests
+      assert.strictEqual(first?.headers.authorization, "Bearer fake-key")
+    }).pipe(
+      Effect.provide(RealCodex.layer([ModelReply.message("Done.")])),
+      Effect.provideService(
+        ConfigProvider.ConfigProvider,
+        ConfigProvider.fromUnknown({ CODEX_API_KEY: "sk-of-the-user" })
+      )
+    ))
 
   it.live("is in no argument, log, span, error or environment of a command", () =>
     Effect.gen(function*() {
