@@ -19,21 +19,23 @@ export class LineSplitter {
 
   /** The lines that `chunk` completes, without their ends; blank ones are left out. */
   push(chunk: Uint8Array): Array<string> {
+    const lines: Array<string> = []
     const end = chunk.lastIndexOf(newline)
-    if (end === -1) {
-      this.#keep(chunk)
-      return []
+    let start = 0
+    if (this.#pendingBytes > 0 && end !== -1) {
+      start = chunk.indexOf(newline)
+      split(this.#decoder.decode(this.#join(chunk.subarray(0, start))), lines)
     }
-    const text = this.#pendingBytes === 0
-      ? this.#decoder.decode(chunk.subarray(0, end))
-      : this.#decoder.decode(this.#join(chunk.subarray(0, end)))
+    if (start < end) split(this.#decoder.decode(chunk.subarray(start, end)), lines)
     if (end + 1 < chunk.length) this.#keep(chunk.subarray(end + 1))
-    return split(text)
+    return lines
   }
 
   /** The last line, if the stream ended in the middle of one. */
   end(): Array<string> {
-    return this.#pendingBytes === 0 ? [] : split(this.#decoder.decode(this.#join(new Uint8Array(0))))
+    const lines: Array<string> = []
+    if (this.#pendingBytes > 0) split(this.#decoder.decode(this.#join(new Uint8Array(0))), lines)
+    return lines
   }
 
   #keep(bytes: Uint8Array): void {
@@ -55,15 +57,13 @@ export class LineSplitter {
   }
 }
 
-const split = (text: string): Array<string> => {
-  const lines: Array<string> = []
+const split = (text: string, lines: Array<string>): void => {
   let start = 0
   while (start <= text.length) {
     const end = text.indexOf("\n", start)
     const line = end === -1 ? text.slice(start) : text.slice(start, end)
     if (line !== "" && line !== "\r") lines.push(line)
-    if (end === -1) break
+    if (end === -1) return
     start = end + 1
   }
-  return lines
 }
