@@ -40,7 +40,7 @@ import * as PlatformError from "effect/PlatformError"
 import type * as ChildProcess from "effect/process/ChildProcess"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Queue from "effect/Queue"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
@@ -58,7 +58,8 @@ import type { FakeProcess, Step } from "./FakeProcess.ts"
  */
 export interface Invocation {
   readonly command: string
-  readonly args: ReadonlyArray<string | Redacted.Redacted<string>>
+  /** A secret among them is shown as `<redacted>`. */
+  readonly args: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>>
   readonly cwd: string | undefined
   /** What it has read from its stdin. */
@@ -149,7 +150,7 @@ const make = Effect.fnUntraced(function*(script: Script) {
     const { options } = command
     const invocation = yield* Ref.make<Invocation>({
       command: command.command,
-      args: command.args,
+      args: command.args.map((arg) => Redacted.isRedacted(arg) ? "<redacted>" : arg),
       env: options.env ?? {},
       cwd: options.cwd,
       stdin: "",

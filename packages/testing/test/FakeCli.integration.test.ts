@@ -34,13 +34,16 @@ describe("a program cannot tell the fake from the real CLI by", () => {
       Effect.orElseSucceed(() => undefined)
     )
     return {
-      events: events.map((event) =>
-        event.type === "thread.started"
-          ? { ...event, thread_id: typeof event.thread_id }
-          : event.type === "turn.completed"
-          ? { ...event, usage: Object.keys(event.usage).includes("input_tokens") }
-          : event
-      ),
+      events: events.map((event) => {
+        switch (event.type) {
+          case "thread.started":
+            return [event.type, typeof event.thread_id]
+          case "turn.completed":
+            return [event.type, typeof event.usage.input_tokens]
+          default:
+            return event
+        }
+      }),
       reason: error?.reason._tag,
       message: error?.message,
       worked: error?.worked

@@ -24,10 +24,10 @@ describe("FakeCli", () => {
   it.effect("may choose the process by what it is given", () =>
     Effect.gen(function*() {
       const turn = yield* Codex.run("x", { model: "m", workingDirectory: "/w" })
-      assert.strictEqual(turn.finalMessage, "0 codex --model,m /w A=b")
+      assert.strictEqual(turn.finalMessage, "[0,\"codex\",[\"--model\",\"m\"],\"/w\",\"b\"]")
     }).pipe(Effect.provide(FakeCli.layer(
       ({ args, command, cwd, env }, index) =>
-        FakeProcess.turn({ message: `${index} ${command} ${args.slice(2, 4).join(",")} ${cwd} A=${String(env.A)}` }),
+        FakeProcess.turn({ message: JSON.stringify([index, command, args.slice(2, 4), cwd, env.A]) }),
       { cli: { env: { A: "b" } } }
     ))))
 
