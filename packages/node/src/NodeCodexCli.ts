@@ -17,10 +17,8 @@ import * as CodexCli from "@effect-codex/core/CodexCli"
 import type * as CodexError from "@effect-codex/core/CodexError"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
-import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Path from "effect/Path"
 import type * as Redacted from "effect/Redacted"
 import * as CodexBinary from "./internal/codexBinary.ts"
 import { environment } from "./internal/codexEnvironment.ts"
@@ -58,11 +56,7 @@ export interface Options {
  */
 export const make = Effect.fnUntraced(function*(
   options: Options = {}
-): Effect.fn.Return<
-  CodexCli.CodexCliConfig,
-  CodexError.CodexError | Config.ConfigError,
-  FileSystem.FileSystem | Path.Path
-> {
+): Effect.fn.Return<CodexCli.CodexCliConfig, CodexError.CodexError | Config.ConfigError> {
   const inherited = process.env
   const host: CodexBinary.Host = {
     platform: process.platform,
@@ -104,8 +98,5 @@ export const make = Effect.fnUntraced(function*(
  */
 export const layer = (
   options?: Options
-): Layer.Layer<
-  CodexCli.CodexCli,
-  CodexError.CodexError | Config.ConfigError,
-  FileSystem.FileSystem | Path.Path
-> => Layer.effect(CodexCli.CodexCli, make(options))
+): Layer.Layer<CodexCli.CodexCli, CodexError.CodexError | Config.ConfigError> =>
+  Layer.effect(CodexCli.CodexCli, make(options))

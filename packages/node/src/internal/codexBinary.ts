@@ -3,12 +3,16 @@
  *
  * `@openai/codex` is a script in JavaScript that starts the executable of a package per platform. Both layouts of
  * that package are known: `bin/codex` with tools in `codex-path` (0.169), `codex/codex` with tools in `path` (0.115).
+ *
+ * Every program starts with this, and it looks at a handful of files: synchronously, in well under a millisecond.
  */
 import * as CodexError from "@effect-codex/core/CodexError"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Path from "effect/Path"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as NodeFs from "node:fs"
 import * as Module from "node:module"
+import * as NodePath from "node:path"
 
 /** What is known of the host. */
 export interface Host {
@@ -43,54 +47,48 @@ const triples: Readonly<Record<string, string | undefined>> = {
 }
 
 /** Finds the executable that was asked for by path, under the name of who asked. */
-export const named = Effect.fnUntraced(function*(source: string, file: string, host: Host) {
-  const path = (yield* Path.Path).resolve(host.cwd, file)
-  return yield* unwrap(path, host).pipe(
-    Effect.mapError((problem) => notFound([{ source, path, problem }]))
-  )
-})
+export const named = (source: string, file: string, host: Host): Effect.Effect<Binary, CodexError.CodexError> =>
+  Effect.suspend(() => {
+    const path = NodePath.resolve(host.cwd, file)
+    return Effect.fromResult(Result.mapError(unwrap(path, host), (problem) => notFound([{ source, path, problem }])))
+  })
 
 /** Finds the executable of the package `@openai/codex`, or else `codex` on the search path. */
-export const search = Effect.fnUntraced(function*(host: Host) {
-  const path = yield* Path.Path
-  const tried: Array<Attempt> = []
-  const attempt = (
-    source: string,
-    path: string,
-    binary: Effect.Effect<Binary, string, FileSystem.FileSystem | Path.Path>
-  ) => Effect.catch(binary, (problem) => Effect.sync(() => void tried.push({ source, path, problem })))
+export const search = (host: Host): Effect.Effect<Binary, CodexError.CodexError> =>
+  Effect.suspend(() => {
+    const tried: Array<Attempt> = []
 
-  const seen = new Set<string>()
-  for (const [source, from] of Object.entries(host.modules)) {
-    const root = resolvePackage(from, "@openai/codex")
-    if (root === undefined) {
-      tried.push({ source, path: from, problem: "`@openai/codex` is not installed there" })
-    } else if (!seen.has(root)) {
-      seen.add(root)
-      const binary = yield* attempt(source, root, native(root, host))
-      if (binary !== undefined) return binary
+    const seen = new Set<string>()
+    for (const [source, from] of Object.entries(host.modules)) {
+      const path = resolvePackage(from, "@openai/codex")
+      if (path === undefined) {
+        tried.push({ source, path: from, problem: "`@openai/codex` is not installed there" })
+      } else if (!seen.has(path)) {
+        seen.add(path)
+        const binary = native(path, host)
+        if (Result.isSuccess(binary)) return Effect.succeed(binary.success)
+        tried.push({ source, path, problem: binary.failure })
+      }
     }
-  }
 
-  const windows = host.platform === "win32"
-  const directories = host.searchPath.split(windows ? ";" : ":").filter((directory) => directory !== "")
-  for (const directory of directories) {
-    for (const name of windows ? ["codex.exe", "codex.cmd"] : ["codex"]) {
-      const file = path.resolve(host.cwd, directory, name)
-      const binary = yield* attempt("PATH", file, unwrap(file, host))
-      if (binary !== undefined) return binary
-      // That it is not there is said once, for all of them.
-      if (tried.at(-1)?.problem === missing) tried.pop()
+    const windows = host.platform === "win32"
+    const directories = host.searchPath.split(windows ? ";" : ":").filter((directory) => directory !== "")
+    for (const directory of directories) {
+      for (const name of windows ? ["codex.exe", "codex.cmd"] : ["codex"]) {
+        const path = NodePath.resolve(host.cwd, directory, name)
+        const binary = unwrap(path, host)
+        if (Result.isSuccess(binary)) return Effect.succeed(binary.success)
+        // That it is not there is said once, for all of them.
+        if (binary.failure !== missing) tried.push({ source: "PATH", path, problem: binary.failure })
+      }
     }
-  }
-  tried.push({ source: "PATH", path: "codex", problem: `nothing usable in ${directories.length} directories` })
-  return yield* notFound(tried)
-})
+    tried.push({ source: "PATH", path: "codex", problem: `nothing usable in ${directories.length} directories` })
+    return Effect.fail(notFound(tried))
+  })
 
 const missing = "does not exist"
 
-const notFound = (tried: ReadonlyArray<Attempt>) =>
-  new CodexError.CodexError({ reason: new CodexError.BinaryNotFound({ tried }), worked: false })
+const notFound = (tried: ReadonlyArray<Attempt>) => CodexError.fromReason(new CodexError.BinaryNotFound({ tried }))
 
 /** The directory of a package as Node finds it from a module. */
 const resolvePackage = (from: string, name: string): string | undefined => {
@@ -101,82 +99,82 @@ const resolvePackage = (from: string, name: string): string | undefined => {
   }
 }
 
-/** The native executable that belongs to the package `@openai/codex` in `root`; it fails with what is wrong. */
-const native = Effect.fnUntraced(function*(root: string, host: Host) {
-  const path = yield* Path.Path
+/** The native executable that belongs to the package `@openai/codex` in `root`, or what is wrong with it. */
+const native = (root: string, host: Host): Result.Result<Binary, string> => {
   // The script does the same: Android runs the executable for Linux.
   const target = `${host.platform === "android" ? "linux" : host.platform}-${host.arch}`
   const triple = triples[target]
-  if (triple === undefined) return yield* Effect.fail(`has no executable for ${target}`)
+  if (triple === undefined) return Result.fail(`has no executable for ${target}`)
   const name = `@openai/codex-${target}`
-  const vendored = resolvePackage(path.join(root, "package.json"), name)
+  const vendored = resolvePackage(NodePath.join(root, "package.json"), name)
   for (const directory of vendored === undefined ? [root] : [vendored, root]) {
     for (const layout of ["bin", "codex"]) {
-      const file = path.join(directory, "vendor", triple, layout, host.platform === "win32" ? "codex.exe" : "codex")
-      const problem = yield* inspect(file, host)
-      if (problem === undefined) return yield* withTools(file, file)
-      if (problem !== missing) return yield* Effect.fail(`${file} ${problem}`)
+      const executable = host.platform === "win32" ? "codex.exe" : "codex"
+      const file = NodePath.join(directory, "vendor", triple, layout, executable)
+      const problem = inspect(file, host)
+      if (problem === undefined) return Result.succeed(withTools(file, file))
+      if (problem !== missing) return Result.fail(`${file} ${problem}`)
     }
   }
-  return yield* Effect.fail(
+  return Result.fail(
     vendored === undefined ? `its optional dependency \`${name}\` is not installed` : `${vendored} has no executable`
   )
-})
+}
 
 /** `file` itself, or the native executable behind it when it is the script of the package, or a shim for that. */
-const unwrap = Effect.fnUntraced(function*(file: string, host: Host) {
-  const problem = yield* inspect(file, host)
-  if (problem !== undefined) return yield* Effect.fail(problem)
-  const fs = yield* FileSystem.FileSystem
-  const real = yield* Effect.orElseSucceed(fs.realPath(file), () => file)
-  const script = yield* scriptBehind(real)
+const unwrap = (file: string, host: Host): Result.Result<Binary, string> => {
+  const problem = inspect(file, host)
+  if (problem !== undefined) return Result.fail(problem)
+  const real = NodeFs.realpathSync(file)
+  const script = scriptBehind(real)
   if (script !== undefined) {
-    const path = yield* Path.Path
-    return yield* native(path.dirname(path.dirname(script)), host).pipe(
-      Effect.mapError((problem) => `is a script for ${script}, which cannot be used: ${problem}`)
+    return Result.mapError(
+      native(NodePath.dirname(NodePath.dirname(script)), host),
+      (problem) => `is a script for ${script}, which cannot be used: ${problem}`
     )
   }
   // Windows starts no script without a shell, and a shell would read our arguments as code.
-  if (/\.(cmd|bat|ps1)$/i.test(file)) return yield* Effect.fail("is a script that is not known")
-  return yield* withTools(file, real)
-})
+  if (/\.(cmd|bat|ps1)$/i.test(file)) return Result.fail("is a script that is not known")
+  return Result.succeed(withTools(file, real))
+}
 
 const scriptPattern = /[^"'=\s]*@openai[\\/]codex[\\/]bin[\\/]codex\.js/
 
 /** The script of `@openai/codex` that `real` is, or that it starts as a shim of npm or pnpm. */
-const scriptBehind = Effect.fnUntraced(function*(real: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
+const scriptBehind = (real: string): string | undefined => {
   if (scriptPattern.test(real)) return real
-  const { size } = yield* fs.stat(real)
   // Shims are small, executables are not.
-  if (size > 65536) return undefined
-  const text = yield* fs.readFileString(real)
-  const target = scriptPattern.exec(text)?.[0]
-  // A script that somebody wrote to do more than that starts as it is.
-  if (target === undefined || !/\bbasedir=|\bdp0\b/.test(text)) return undefined
-  const relative = target.replace(/^(\$basedir(_abs)?|%~?dp0%?)/, "").replaceAll("\\", "/")
-  return yield* fs.realPath(path.join(path.dirname(real), relative))
-}, Effect.orElseSucceed(() => undefined))
+  if (NodeFs.statSync(real).size > 65536) return undefined
+  try {
+    const text = NodeFs.readFileSync(real, "utf8")
+    const target = scriptPattern.exec(text)?.[0]
+    // A script that somebody wrote to do more than that starts as it is.
+    if (target === undefined || !/\bbasedir=|\bdp0\b/.test(text)) return undefined
+    const relative = target.replace(/^(\$basedir(_abs)?|%~?dp0%?)/, "").replaceAll("\\", "/")
+    return NodeFs.realpathSync(NodePath.join(NodePath.dirname(real), relative))
+  } catch {
+    // Who may run a file may not always read it.
+    return undefined
+  }
+}
 
 /** `file`, with the tools that lie beside it, where `real` is what it links to. */
-const withTools = Effect.fnUntraced(function*(file: string, real: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  for (const name of ["codex-path", "path"]) {
-    const tools = path.join(path.dirname(path.dirname(real)), name)
-    if (yield* Effect.orElseSucceed(fs.exists(tools), () => false)) return { command: file, tools }
-  }
-  return { command: file, tools: undefined }
-})
+const withTools = (file: string, real: string): Binary => {
+  const tools = ["codex-path", "path"].map((name) => NodePath.join(NodePath.dirname(NodePath.dirname(real)), name))
+  return { command: file, tools: tools.find((directory) => NodeFs.existsSync(directory)) }
+}
 
 /** What is wrong with `file` as an executable. */
-const inspect = Effect.fnUntraced(function*(file: string, host: Host) {
-  const fs = yield* FileSystem.FileSystem
-  const info = yield* Effect.result(fs.stat(file))
-  if (info._tag === "Failure") {
-    return info.failure.reason._tag === "NotFound" ? missing : `cannot be read: ${info.failure.reason._tag}`
+const inspect = (file: string, host: Host): string | undefined => {
+  let info: NodeFs.Stats | undefined
+  try {
+    info = NodeFs.statSync(file, { throwIfNoEntry: false })
+  } catch (error) {
+    const code = Predicate.hasProperty(error, "code") ? String(error.code) : "unknown"
+    // A part of the path is a file.
+    return code === "ENOTDIR" ? missing : `cannot be read: ${code}`
   }
-  if (info.success.type !== "File") return "is not a file"
-  return host.platform === "win32" || (info.success.mode & 0o111) !== 0 ? undefined : "is not executable"
-})
+  if (info === undefined) return missing
+  if (!info.isFile()) return "is not a file"
+  return host.platform === "win32" || (info.mode & 0o111) !== 0 ? undefined : "is not executable"
+}
