@@ -1,7 +1,7 @@
 /**
- * Where the contestants run: a folder in `build`, laid out as a user's project. Our packages lie in its `node_modules`
- * as npm would publish them (compiled, with the published `exports`), so that what is measured is what users get and
- * not Node stripping the types of our sources.
+ * Where the contestants run: a folder of `build/benchmarks`, laid out as a user's project. Our packages lie in its
+ * `node_modules` as npm would publish them (compiled, with the published `exports`), so that what is measured is what
+ * users get and not Node stripping the types of our sources.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -12,8 +12,18 @@ import { fileURLToPath } from "node:url"
 const here = dirname(fileURLToPath(import.meta.url))
 const root = dirname(here)
 
-/** Of this process alone, and gone with it. */
-export const directory = join(root, "build", `benchmarks-${process.pid}`)
+const folder = join(root, "build", "benchmarks")
+
+/** Of this process alone, so that two can run at once. */
+export const directory = join(folder, String(process.pid))
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 export const prepare = (): void => {
   const built = spawnSync("tsc", ["-b", ...["core", "node", "testing"].map((name) => join(root, "packages", name))], {
@@ -22,7 +32,10 @@ export const prepare = (): void => {
   })
   if (built.status !== 0) throw new Error("The packages could not be built")
 
-  process.once("exit", () => fs.rmSync(directory, { recursive: true, force: true }))
+  fs.mkdirSync(directory, { recursive: true })
+  const remove = (name: string) => fs.rmSync(join(folder, name), { recursive: true, force: true })
+  for (const name of fs.readdirSync(folder)) if (!isAlive(Number(name))) remove(name)
+  process.once("exit", () => remove(String(process.pid)))
   for (const name of ["core", "node"]) {
     const source = join(root, "packages", name)
     const target = join(directory, "node_modules", "@effect-codex", name)

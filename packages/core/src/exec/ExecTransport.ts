@@ -154,6 +154,8 @@ const decode = (options: DecodeOptions) =>
 
 const toEvent = (line: string, { hide, progress }: DecodeOptions): CodexEvent.CodexEvent => {
   const event = CodexEvent.fromLine(line)
+  // Nearly all of them.
+  if ("item" in event) return event
   switch (event.type) {
     case "turn.completed":
       progress.finished = true

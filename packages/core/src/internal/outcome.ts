@@ -42,13 +42,12 @@ export const interpret = (request: TurnRequest, observer: Observer) =>
     return self.pipe(
       Stream.mapArrayEffect(Effect.fnUntraced(function*(events) {
         for (const event of events) {
+          if ("item" in event) {
+            if (strict && event.item.type === "unknown") return yield* undecodable(event.item)
+            if (!state.worked) state.worked = CodexItem.isWork(event.item)
+            continue
+          }
           switch (event.type) {
-            case "item.started":
-            case "item.updated":
-            case "item.completed":
-              if (strict && event.item.type === "unknown") return yield* undecodable(event.item)
-              if (!state.worked) state.worked = CodexItem.isWork(event.item)
-              break
             case "thread.started":
               if (request.thread !== undefined && event.thread_id !== request.thread.toLowerCase()) {
                 return yield* CodexError.fromReason(
