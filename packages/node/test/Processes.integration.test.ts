@@ -65,7 +65,7 @@ describe("nothing of a run is alive when it", () => {
     rounds(
       12,
       ({ workspace }) =>
-        Effect.flip(Codex.run("Work", { workingDirectory: workspace }).pipe(Effect.timeout("1 second")))
+        Effect.flip(Codex.run("Work", { workingDirectory: workspace }).pipe(Effect.timeout("2 seconds")))
     ))
 
   it.live("has a consumer that fails, 12 times", () =>
