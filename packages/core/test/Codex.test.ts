@@ -518,6 +518,24 @@ describe("output", () => {
       { maxLineBytes: 1000 }
     ))))
 
+  it.effect("before an endless line is not lost", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const error = yield* Codex.stream("x").pipe(
+        Stream.runForEach((event) => Effect.sync(() => seen.push(event.type))),
+        Effect.flip
+      )
+      assert.deepStrictEqual(seen, ["turn.started"])
+      assert.strictEqual(error.reason._tag, "LineTooLong")
+    }).pipe(Effect.provide(FakeCli.layer(
+      [FakeProcess.make([
+        FakeProcess.stdout(`{"type":"turn.started"}\n${"x".repeat(1001)}`),
+        FakeProcess.stdout("x"),
+        FakeProcess.hang
+      ])],
+      { maxLineBytes: 1000 }
+    ))))
+
   it.effect("on stderr never stops the CLI, however much", () =>
     Effect.gen(function*() {
       const turn = yield* Codex.run("x")

@@ -142,12 +142,13 @@ const decode = (options: DecodeOptions) =>
     (splitter, chunks) => {
       const events: Array<CodexEvent.CodexEvent> = []
       for (const chunk of chunks) {
+        if (splitter.pendingBytes > options.maxLineBytes) break
         for (const line of splitter.push(chunk)) events.push(toEvent(line, options))
-        if (splitter.pendingBytes > options.maxLineBytes) {
-          return Effect.fail(CodexError.fromReason(new CodexError.LineTooLong({ limit: options.maxLineBytes })))
-        }
       }
-      return Effect.succeed([splitter, events] as const)
+      // What came before the line goes out first; the line's next bytes fail.
+      return splitter.pendingBytes > options.maxLineBytes && events.length === 0
+        ? Effect.fail(CodexError.fromReason(new CodexError.LineTooLong({ limit: options.maxLineBytes })))
+        : Effect.succeed([splitter, events] as const)
     },
     { onHalt: (splitter) => splitter.end().map((line) => toEvent(line, options)) }
   ))
