@@ -149,6 +149,8 @@ export const toRequest = (prompt: string, options: CodexOptions): Result.Result<
   Schema.decodeUnknownResult(TurnRequest)({
     prompt,
     ...defined(options),
+    // One thread is to have one name: Codex writes ids in small letters, and takes them in capitals too.
+    ...(typeof options.thread === "string" ? { thread: options.thread.toLowerCase() } : {}),
     ...limit("firstEventTimeout", options.firstEventTimeout ?? "1 minute"),
     ...limit("idleTimeout", options.idleTimeout),
     ...limit("timeout", options.timeout)

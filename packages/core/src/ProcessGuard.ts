@@ -40,7 +40,7 @@ export interface ProcessTree {
 
 /**
  * Guards process trees: each is swept when its scope closes, and also when the host
- * process dies without closing it (SIGKILL, power of the out-of-memory killer).
+ * process dies without closing it (SIGKILL, from the out-of-memory killer, say).
  *
  * @category services
  * @since 0.1.0

@@ -255,6 +255,19 @@ describe("threads", () => {
         : FakeProcess.turn({ threadId: args.includes(threadB) ? threadB : threadA })
     ))))
 
+  it.effect("an id is the same in capitals", () =>
+    Effect.gen(function*() {
+      const first = yield* Effect.forkChild(Codex.run("one", { thread: threadA }))
+      const second = yield* Effect.forkChild(Codex.run("two", { thread: threadA.toUpperCase() }))
+      yield* pass("1 minute")
+      assert.lengthOf(yield* invocations, 1)
+      yield* Fiber.interrupt(first)
+      yield* Fiber.join(second)
+    }).pipe(Effect.provide(FakeCli.layer((_, index) =>
+      index === 0 ? FakeProcess.make([FakeProcess.hang]) : FakeProcess.turn({ threadId: threadA }), {
+      firstEventTimeout: "1 hour"
+    }))))
+
   it.effect("a new thread is taken as soon as its id is out", () =>
     Effect.gen(function*() {
       const id = yield* Deferred.make<string>()
@@ -509,6 +522,22 @@ describe("output", () => {
       FakeProcess.make([...FakeProcess.turn().steps.slice(0, 2), step, ...FakeProcess.turn().steps.slice(2)])
     )))))
 
+  it.effect("before what fails a strict run is not lost, though it came in one chunk", () =>
+    Effect.gen(function*() {
+      const chunk = [
+        ...FakeProcess.turn({ items: [command("item_0")] }).steps.slice(0, 3),
+        FakeProcess.event({ type: "turn.dreamt" })
+      ].map((step) => step._tag === "Stdout" ? String(step.bytes) : "").join("")
+      const error = yield* Codex.run("x", { strict: true }).pipe(
+        Effect.flip,
+        Effect.provide(FakeCli.layer([FakeProcess.make([FakeProcess.stdout(chunk), FakeProcess.hang])]))
+      )
+      assert.strictEqual(error.reason._tag, "EventUndecodable")
+      assert.strictEqual(error.turn?.threadId, "00000000-0000-7000-8000-000000000001")
+      assert.deepStrictEqual(error.turn?.commands.map(({ id }) => id), ["item_0"])
+      assert.isTrue(error.worked)
+    }))
+
   it.effect("of an endless line is refused at the limit", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Codex.run("x"))
@@ -530,7 +559,6 @@ describe("output", () => {
     }).pipe(Effect.provide(FakeCli.layer(
       [FakeProcess.make([
         FakeProcess.stdout(`{"type":"turn.started"}\n${"x".repeat(1001)}`),
-        FakeProcess.stdout("x"),
         FakeProcess.hang
       ])],
       { maxLineBytes: 1000 }

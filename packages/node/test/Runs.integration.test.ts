@@ -127,6 +127,30 @@ describe("stdin", () => {
       assert.deepInclude(error.reason, { _tag: "TimedOut", limit: "firstEvent" })
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
+  it.live("stdout is read to its end long after the CLI is gone", () =>
+    Effect.gen(function*() {
+      // More than Node reads ahead; the CLI writes it all and exits while the consumer is busy.
+      const count = 1500
+      const path = yield* executable(
+        `cat > /dev/null
+echo '{"type":"thread.started","thread_id":"t"}'
+for i in $(seq ${count}); do
+  echo '{"type":"item.completed","item":{"type":"agent_message","id":"'$i'","text":"${"x".repeat(100)}"}}'
+done
+echo '{"type":"turn.completed","usage":{"input_tokens":1,"output_tokens":1}}'`
+      )
+      const seen: Array<string> = []
+      yield* Codex.stream("x").pipe(
+        Stream.runForEachArray((events) => {
+          seen.push(...events.map((event) => event.type))
+          return seen.length < 1000 ? Effect.sleep("1500 millis") : Effect.void
+        }),
+        Effect.provide(Layer.orDie(NodeCodex.layer({ path })))
+      )
+      assert.lengthOf(seen, count + 2)
+      assert.strictEqual(seen.at(-1), "turn.completed")
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
   it.live("stdout held open by a leftover does not hold the run", () =>
     Effect.gen(function*() {
       const path = yield* executable(

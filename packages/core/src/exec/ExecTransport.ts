@@ -22,6 +22,7 @@ import * as CodexEvent from "../CodexEvent.ts"
 import type { TurnRequest } from "../CodexOptions.ts"
 import { CodexTransport } from "../CodexTransport.ts"
 import * as ExecCommand from "../internal/execCommand.ts"
+import { failOnceNoted } from "../internal/failOnceNoted.ts"
 import { LineSplitter } from "../internal/lines.ts"
 import * as Stderr from "../internal/stderr.ts"
 import { ProcessGuard, type ProcessTree } from "../ProcessGuard.ts"
@@ -79,7 +80,7 @@ export const make: (options?: ExecOptions) => Effect.Effect<
     const stderr = yield* Stderr.tail(handle.stderr)
     const stderrEnd = yield* Effect.forkScoped(stderr.drain)
 
-    const progress: Progress = { finished: false }
+    const progress: Progress = { finished: false, failure: undefined }
     const unfinished = Effect.gen(function*() {
       const status = yield* exitStatus(handle).pipe(Effect.timeoutOption(grace))
       yield* Fiber.join(stderrEnd).pipe(Effect.timeoutOption(pipeGrace))
@@ -124,6 +125,8 @@ const defaultMaxLineBytes = 256 * 1024 * 1024
 interface Progress {
   /** Whether the event that ends the turn has come. */
   finished: boolean
+  /** A line that is too long, behind what came before it. */
+  failure: CodexError.CodexError | undefined
 }
 
 interface DecodeOptions {
@@ -137,21 +140,26 @@ const decode = (options: DecodeOptions) =>
 (
   bytes: Stream.Stream<Uint8Array, CodexError.CodexError>
 ): Stream.Stream<CodexEvent.CodexEvent, CodexError.CodexError> =>
-  bytes.pipe(Stream.mapAccumArrayEffect(
-    () => new LineSplitter(),
-    (splitter, chunks) => {
-      const events: Array<CodexEvent.CodexEvent> = []
-      for (const chunk of chunks) {
-        if (splitter.pendingBytes > options.maxLineBytes) break
-        for (const line of splitter.push(chunk)) events.push(toEvent(line, options))
-      }
-      // What came before the line goes out first; the line's next bytes fail.
-      return splitter.pendingBytes > options.maxLineBytes && events.length === 0
-        ? Effect.fail(CodexError.fromReason(new CodexError.LineTooLong({ limit: options.maxLineBytes })))
-        : Effect.succeed([splitter, events] as const)
-    },
-    { onHalt: (splitter) => splitter.end().map((line) => toEvent(line, options)) }
-  ))
+  bytes.pipe(
+    Stream.mapAccumArrayEffect(
+      () => new LineSplitter(),
+      (splitter, chunks) => {
+        const { maxLineBytes, progress } = options
+        const events: Array<CodexEvent.CodexEvent> = []
+        for (const chunk of chunks) {
+          for (const line of splitter.push(chunk)) events.push(toEvent(line, options))
+          if (splitter.pendingBytes > maxLineBytes) {
+            progress.failure = CodexError.fromReason(new CodexError.LineTooLong({ limit: maxLineBytes }))
+            if (events.length === 0) return Effect.fail(progress.failure)
+            break
+          }
+        }
+        return Effect.succeed([splitter, events] as const)
+      },
+      { onHalt: (splitter) => splitter.end().map((line) => toEvent(line, options)) }
+    ),
+    failOnceNoted(() => options.progress.failure)
+  )
 
 const toEvent = (line: string, { hide, progress }: DecodeOptions): CodexEvent.CodexEvent => {
   const event = CodexEvent.fromLine(line)
@@ -192,9 +200,6 @@ const readFailed = (error: PlatformError.PlatformError): CodexError.Exited =>
 
 const defaultInterruptGrace = Duration.seconds(3)
 
-/** How long SIGTERM is given before SIGKILL. */
-const terminateGrace = Duration.seconds(1)
-
 /** How long the CLI is given to exit after its turn has ended: it still writes the thread down. */
 const exitGrace = Duration.seconds(10)
 
@@ -228,6 +233,7 @@ const abandoned = (handle: ChildProcessSpawner.ChildProcessHandle, tree: Process
 const endAfter =
   (abandoned: Effect.Effect<void>, progress: Progress) => <A, E>(self: Stream.Stream<A, E>): Stream.Stream<A, E> =>
     Stream.transformPull(self, (pull) => {
+      // Anew for each pull: what the CLI left in the pipe may be read long after it has gone.
       const next = Effect.raceFirst(pull, Effect.flatMap(abandoned, () => Cause.done()))
       const last = Effect.timeoutOrElse(next, { duration: exitGrace, orElse: () => Cause.done() })
       return Effect.succeed(Effect.suspend(() => progress.finished ? last : next))
@@ -245,7 +251,7 @@ const stop = Effect.fnUntraced(
       Effect.interruptible,
       Effect.timeoutOption(grace)
     )
-    if (Option.isNone(interrupted)) yield* handle.kill({ killSignal: "SIGTERM", forceKillAfter: terminateGrace })
+    if (Option.isNone(interrupted)) yield* handle.kill({ killSignal: "SIGTERM", forceKillAfter: "1 second" })
   },
   (effect) => Effect.ignore(effect)
 )

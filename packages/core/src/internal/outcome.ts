@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
@@ -10,6 +11,7 @@ import * as CodexError from "../CodexError.ts"
 import type { CodexEvent, TokenUsage } from "../CodexEvent.ts"
 import * as CodexItem from "../CodexItem.ts"
 import type { TurnRequest } from "../CodexOptions.ts"
+import { failOnceNoted } from "./failOnceNoted.ts"
 import { fromMessage } from "./turnFailure.ts"
 
 interface State {
@@ -17,7 +19,9 @@ interface State {
   /** Whether the agent may have acted. */
   worked: boolean
   /** The cause that a failed turn gave. */
-  failure: string | undefined
+  turnFailure: string | undefined
+  /** Why the run does not go on. */
+  failure: CodexError.CodexError | undefined
 }
 
 /** What the client wants to know of a run. */
@@ -36,56 +40,63 @@ export const interpret = (request: TurnRequest, observer: Observer) =>
   self: Stream.Stream<CodexEvent, CodexError.CodexError>
 ): Stream.Stream<CodexEvent, CodexError.CodexError> =>
   Stream.suspend(() => {
-    const state: State = { threadId: undefined, worked: false, failure: undefined }
+    const state: State = { threadId: undefined, worked: false, turnFailure: undefined, failure: undefined }
     const strict = request.strict === true
+
+    /** Takes in one event; gives why the run must not go on with it. */
+    const take = (event: CodexEvent): CodexError.CodexErrorReason | undefined => {
+      if ("item" in event) {
+        if (!state.worked) state.worked = CodexItem.isWork(event.item)
+        return strict && event.item.type === "unknown" ? undecodable(event.item) : undefined
+      }
+      switch (event.type) {
+        case "thread.started":
+          state.threadId = event.thread_id
+          return request.thread === undefined || event.thread_id === request.thread
+            ? undefined
+            : new CodexError.ThreadMismatch({ requested: request.thread, actual: event.thread_id })
+        case "turn.completed":
+          state.turnFailure = undefined
+          if (state.threadId !== undefined) observer.onUsage(state.threadId, event.usage)
+          return undefined
+        case "turn.failed":
+          state.turnFailure = event.error.message
+          return undefined
+        case "unknown":
+          state.worked = true
+          return strict ? undecodable(event) : undefined
+        default:
+          return undefined
+      }
+    }
 
     return self.pipe(
       Stream.mapArrayEffect(Effect.fnUntraced(function*(events) {
+        let taken = 0
         for (const event of events) {
-          if ("item" in event) {
-            if (strict && event.item.type === "unknown") return yield* undecodable(event.item)
-            if (!state.worked) state.worked = CodexItem.isWork(event.item)
-            continue
+          const reason = take(event)
+          if (reason !== undefined) {
+            state.failure = CodexError.fromReason(reason)
+            const before = events.slice(0, taken)
+            return Arr.isArrayNonEmpty(before) ? before : yield* state.failure
           }
-          switch (event.type) {
-            case "thread.started":
-              if (request.thread !== undefined && event.thread_id !== request.thread.toLowerCase()) {
-                return yield* CodexError.fromReason(
-                  new CodexError.ThreadMismatch({ requested: request.thread, actual: event.thread_id })
-                )
-              }
-              state.threadId = event.thread_id
-              yield* observer.onThread(event.thread_id)
-              break
-            case "turn.completed":
-              state.failure = undefined
-              if (state.threadId !== undefined) observer.onUsage(state.threadId, event.usage)
-              break
-            case "turn.failed":
-              state.failure = event.error.message
-              break
-            case "unknown":
-              if (strict) return yield* undecodable(event)
-              state.worked = true
-              break
-            default:
-          }
+          taken++
+          if (event.type === "thread.started") yield* observer.onThread(event.thread_id)
         }
         return events
       })),
+      failOnceNoted(() => state.failure),
       Stream.concat(Stream.suspend(() =>
-        state.failure === undefined ? Stream.empty : Stream.fail(CodexError.fromReason(fromMessage(state.failure)))
+        state.turnFailure === undefined
+          ? Stream.empty
+          : Stream.fail(CodexError.fromReason(fromMessage(state.turnFailure)))
       )),
-      Stream.mapError((error) =>
-        state.worked ? CodexError.afterWork(error) : error
-      )
+      Stream.mapError((error) => state.worked ? CodexError.afterWork(error) : error)
     )
   })
 
 const undecodable = ({ issue, raw }: Extract<CodexEvent | CodexItem.CodexItem, { readonly type: "unknown" }>) =>
-  Effect.fail(CodexError.fromReason(
-    new CodexError.EventUndecodable({
-      eventType: Predicate.hasProperty(raw, "type") && typeof raw.type === "string" ? `"${raw.type}"` : "a line",
-      issue: issue ?? "its type is not known"
-    })
-  ))
+  new CodexError.EventUndecodable({
+    eventType: Predicate.hasProperty(raw, "type") && typeof raw.type === "string" ? `"${raw.type}"` : "a line",
+    issue: issue ?? "its type is not known"
+  })
