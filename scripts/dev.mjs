@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url"
 
 const tasks = {
   quickstart: ["node", "examples/quickstart/main.ts"],
+  example: ["node", "scripts/example.ts"],
   test: ["node", "scripts/check.ts"],
   bench: ["node", "benchmarks/main.ts"],
   check: ["tsc", "-b"],

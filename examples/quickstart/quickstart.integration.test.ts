@@ -109,7 +109,7 @@ describe("npm run quickstart", () => {
     Effect.gen(function*() {
       const blank = yield* run([" "])
       assert.strictEqual(blank.exitCode, 1)
-      assert.strictEqual(blank.stderr, "error: Option `prompt`: must not be blank\n")
+      assert.strictEqual(blank.stderr, "error: Option `input`: must have a text that is not blank\n")
 
       const noBinary = yield* run([], { CODEX_PATH: "/no/such/codex" })
       assert.strictEqual(noBinary.exitCode, 1)

@@ -24,22 +24,25 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Ref from "effect/Ref"
-import * as Scope from "effect/Scope"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CodexError from "./CodexError.ts"
-import type { CodexEvent, TokenUsage } from "./CodexEvent.ts"
+import type { CodexEvent } from "./CodexEvent.ts"
+import { CodexHome } from "./CodexHome.ts"
+import * as CodexInput from "./CodexInput.ts"
 import * as CodexOptions from "./CodexOptions.ts"
-import { CodexTransport } from "./CodexTransport.ts"
-import * as CodexTurn from "./CodexTurn.ts"
-import * as Limits from "./internal/limits.ts"
-import * as Outcome from "./internal/outcome.ts"
-import * as Threads from "./internal/threads.ts"
+import type { CodexRun } from "./CodexRun.ts"
+import type { CodexThread, OutputOptions, ThreadOptions } from "./CodexThread.ts"
+import type { CodexTransport } from "./CodexTransport.ts"
+import type * as CodexTurn from "./CodexTurn.ts"
+import * as Answer from "./internal/answer.ts"
+import * as Conversation from "./internal/conversation.ts"
+import * as Live from "./internal/live.ts"
+import * as Runs from "./internal/runs.ts"
 
 // =============================================================================
 // Service
@@ -53,13 +56,24 @@ import * as Threads from "./internal/threads.ts"
  */
 export class Codex extends Context.Service<Codex, {
   readonly stream: (
-    prompt: string,
+    input: CodexInput.CodexInput,
     options?: CodexOptions.CodexOptions
   ) => Stream.Stream<CodexEvent, CodexError.CodexError>
-  readonly run: (
-    prompt: string,
+  readonly run: {
+    <A>(
+      input: CodexInput.CodexInput,
+      options: CodexOptions.CodexOptions & OutputOptions<A>
+    ): Effect.Effect<CodexTurn.WithOutput<A>, CodexError.CodexError>
+    (
+      input: CodexInput.CodexInput,
+      options?: CodexOptions.CodexOptions
+    ): Effect.Effect<CodexTurn.CodexTurn, CodexError.CodexError>
+  }
+  readonly start: (
+    input: CodexInput.CodexInput,
     options?: CodexOptions.CodexOptions
-  ) => Effect.Effect<CodexTurn.CodexTurn, CodexError.CodexError>
+  ) => Effect.Effect<CodexRun, CodexError.CodexError, Scope.Scope>
+  readonly thread: (options?: ThreadOptions) => Effect.Effect<CodexThread, CodexError.CodexError>
 }>()("@effect-codex/core/Codex") {}
 
 // =============================================================================
@@ -70,28 +84,87 @@ export class Codex extends Context.Service<Codex, {
  * Runs a turn, as a stream of its events.
  *
  * The stream is pulled: a slow consumer slows the agent. It ends after `turn.completed`; a failed turn emits
- * what happened, `turn.failed` included, and then fails with the cause that the agent gave.
+ * what happened, `turn.failed` included, and then fails with the cause that the agent gave. With a retry policy
+ * it is tried again only before its first event.
  *
  * @category running
  * @since 0.1.0
  */
 export const stream = (
-  prompt: string,
+  input: CodexInput.CodexInput,
   options?: CodexOptions.CodexOptions
 ): Stream.Stream<CodexEvent, CodexError.CodexError, Codex> =>
-  Stream.unwrap(Effect.map(Codex, (codex) => codex.stream(prompt, options)))
+  Stream.unwrap(Effect.map(Codex, (codex) => codex.stream(input, options)))
 
 /**
  * Runs a turn and gives what it came to. A failure carries the turn up to there (`error.turn`).
  *
+ * With `output`, the agent is told to answer by that schema, and `turn.output` is its answer, decoded.
+ *
+ * **Example** (An answer with a type)
+ *
+ * ```ts
+ * import * as Codex from "@effect-codex/core/Codex"
+ * import * as Effect from "effect/Effect"
+ * import * as Schema from "effect/Schema"
+ *
+ * const Risk = Schema.Struct({ file: Schema.String, severity: Schema.Literals(["low", "high"]) })
+ *
+ * const risky = Codex.run("Which file is the riskiest to change?", { output: Risk, repair: 1 }).pipe(
+ *   Effect.map((turn) => turn.output.file)
+ * )
+ * ```
+ *
  * @category running
  * @since 0.1.0
  */
-export const run = (
-  prompt: string,
+export function run<A>(
+  input: CodexInput.CodexInput,
+  options: CodexOptions.CodexOptions & OutputOptions<A>
+): Effect.Effect<CodexTurn.WithOutput<A>, CodexError.CodexError, Codex>
+export function run(
+  input: CodexInput.CodexInput,
   options?: CodexOptions.CodexOptions
-): Effect.Effect<CodexTurn.CodexTurn, CodexError.CodexError, Codex> =>
-  Effect.flatMap(Codex, (codex) => codex.run(prompt, options))
+): Effect.Effect<CodexTurn.CodexTurn, CodexError.CodexError, Codex>
+export function run(
+  input: CodexInput.CodexInput,
+  options?: CodexOptions.CodexOptions
+): Effect.Effect<CodexTurn.CodexTurn, CodexError.CodexError, Codex> {
+  return Effect.flatMap(Codex, (codex) => codex.run(input, options))
+}
+
+/**
+ * Reviews changes, in a thread of its own. The findings are `turn.finalMessage`.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const review = (
+  target: CodexInput.ReviewTarget,
+  options?: Omit<CodexOptions.CodexOptions, "thread" | "fork">
+): Effect.Effect<CodexTurn.CodexTurn, CodexError.CodexError, Codex> => run(CodexInput.review(target), options)
+
+/**
+ * Starts a run that goes on by itself until the scope closes, and gives a handle on it, once its first event has come.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const start = (
+  input: CodexInput.CodexInput,
+  options?: CodexOptions.CodexOptions
+): Effect.Effect<CodexRun, CodexError.CodexError, Codex | Scope.Scope> =>
+  Effect.flatMap(Codex, (codex) => codex.start(input, options))
+
+/**
+ * A conversation: a new one, or the one that the options name. It looks for that one at once, and starts nothing
+ * until its first run.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const thread = (options?: ThreadOptions): Effect.Effect<CodexThread, CodexError.CodexError, Codex> =>
+  Effect.flatMap(Codex, (codex) => codex.thread(options))
 
 // =============================================================================
 // Constructors
@@ -102,58 +175,58 @@ export const run = (
  *
  * One client runs one turn at a time per thread: a second run on the same thread waits for the first.
  *
+ * What else is in context counts too: `SessionStore` (else sessions are kept in memory, for as long as the client
+ * lives), `CodexHome` (else there is no last thread), and the `CodexRetry` and `CodexHook` layers.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
   defaults: CodexOptions.CodexOptions = {}
 ): Effect.fn.Return<Codex["Service"], never, CodexTransport | Scope.Scope> {
-  const transport = yield* CodexTransport
-  const threads = yield* Threads.make
+  const runs = yield* Runs.make(defaults)
+  const home = yield* Effect.serviceOption(CodexHome)
 
-  const start = Effect.fnUntraced(function*(prompt: string, options: CodexOptions.CodexOptions = {}) {
-    const request = yield* Effect.fromResult(CodexOptions.toRequest(prompt, CodexOptions.merge(defaults, options)))
-      .pipe(
-        Effect.mapError(CodexError.fromReason)
-      )
-    if (request.thread !== undefined) yield* threads.enter(request.thread)
-    const scope = yield* Effect.scope
-    const events = transport.turn(request).pipe(
-      Limits.apply(request),
-      Outcome.interpret(request, {
-        // A new thread's id is out now: from here on, others may ask for it.
-        onThread: (threadId) =>
-          request.thread === undefined ? Scope.provide(threads.enter(threadId), scope) : Effect.void,
-        onUsage: threads.setUsage
-      })
-    )
-    const usageBefore: TokenUsage | undefined = request.thread === undefined
-      ? CodexTurn.zeroUsage
-      : threads.usage(request.thread)
-    return { events, usageBefore }
-  })
+  const open = Effect.flatMap(runs.open)
+
+  const client: Conversation.Client = {
+    run: Effect.fn("Codex.run")((next) => Effect.flatMap(open(next), runs.turn), Effect.scoped),
+
+    answer: Answer.make(runs),
+
+    stream: (next) => Stream.unwrap(Effect.map(open(next), runs.events)).pipe(Stream.withSpan("Codex.stream")),
+
+    start: Effect.fn("Codex.start")((next) => Live.start(runs, open(next)))
+  }
+
+  function run<A>(
+    input: CodexInput.CodexInput,
+    options: CodexOptions.CodexOptions & OutputOptions<A>
+  ): Effect.Effect<CodexTurn.WithOutput<A>, CodexError.CodexError>
+  function run(
+    input: CodexInput.CodexInput,
+    options?: CodexOptions.CodexOptions
+  ): Effect.Effect<CodexTurn.CodexTurn, CodexError.CodexError>
+  function run(
+    input: CodexInput.CodexInput,
+    { output, repair, ...options }: CodexOptions.CodexOptions & Partial<OutputOptions<unknown>> = {}
+  ): Effect.Effect<CodexTurn.CodexTurn, CodexError.CodexError> {
+    const ask = Effect.succeed({ operation: "run", input, options })
+    return output === undefined ? client.run(ask) : client.answer(ask, { output, repair })
+  }
 
   return Codex.of({
-    stream: (prompt, options) =>
-      Stream.unwrap(Effect.map(start(prompt, options), ({ events }) => events)).pipe(Stream.withSpan("Codex.stream")),
-
-    run: Effect.fn("Codex.run")(
-      function*(prompt: string, options?: CodexOptions.CodexOptions) {
-        const startedAt = yield* Clock.currentTimeMillis
-        const { events, usageBefore } = yield* start(prompt, options)
-        const state = yield* Ref.make(CodexTurn.initial({ usageBefore }))
-        const turn = Effect.gen(function*() {
-          const duration = Duration.millis((yield* Clock.currentTimeMillis) - startedAt)
-          return CodexTurn.fromState(yield* Ref.get(state), duration)
-        })
-        yield* events.pipe(
-          Stream.runForEachArray((events) => Ref.update(state, (state) => events.reduce(CodexTurn.reduce, state))),
-          Effect.catch((error) => Effect.flatMap(turn, (turn) => Effect.fail(CodexError.withTurn(error, turn))))
-        )
-        return yield* turn
-      },
-      Effect.scoped
-    )
+    run,
+    stream: (input, options = {}) => client.stream(Effect.succeed({ operation: "stream", input, options })),
+    start: (input, options = {}) => client.start(Effect.succeed({ operation: "start", input, options })),
+    thread: Effect.fnUntraced(function*({ last, mustExist, ...options }: ThreadOptions = {}) {
+      const merged = CodexOptions.merge(defaults, options)
+      const first = last === undefined ? merged : { ...merged, thread: yield* lastThread(home, last, merged) }
+      const session = yield* runs.session(first)
+      if (Option.isSome(session)) return Conversation.make(client, { ...first, thread: session.value.threadId })
+      if (mustExist === true) return yield* CodexError.fromReason(missing(first))
+      return Conversation.make(client, first)
+    })
   })
 })
 
@@ -169,3 +242,35 @@ export const make = Effect.fnUntraced(function*(
  */
 export const layer = (defaults?: CodexOptions.CodexOptions): Layer.Layer<Codex, never, CodexTransport> =>
   Layer.effect(Codex, make(defaults))
+
+// =============================================================================
+// Internals
+// =============================================================================
+
+const lastThread = Effect.fnUntraced(function*(
+  home: Option.Option<CodexHome["Service"]>,
+  last: "directory" | "anywhere",
+  { fork, thread, workingDirectory = "." }: CodexOptions.CodexOptions
+) {
+  if (thread !== undefined || fork !== undefined) {
+    return yield* refuse("last", "the options name another thread already")
+  }
+  if (Option.isNone(home)) return yield* refuse("last", "needs a `CodexHome` in context to look into")
+  const directory = last === "directory" ? workingDirectory : undefined
+  const found = yield* Effect.mapError(
+    home.value.last({ directory }),
+    (error) => CodexError.fromReason(new CodexError.StorageFailed({ problem: error.message }))
+  )
+  if (Option.isSome(found)) return found.value.threadId
+  return yield* CodexError.fromReason(
+    new CodexError.NoLastThread(directory === undefined ? {} : { directory })
+  )
+})
+
+const missing = ({ session }: CodexOptions.CodexOptions) =>
+  session === undefined
+    ? new CodexError.InvalidOption({ option: "mustExist", problem: "needs the name of a `session`" })
+    : new CodexError.SessionNotFound({ session })
+
+const refuse = (option: string, problem: string) =>
+  Effect.fail(CodexError.fromReason(new CodexError.InvalidOption({ option, problem })))

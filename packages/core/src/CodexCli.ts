@@ -24,6 +24,11 @@ export interface CodexCliConfig {
   readonly env?: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>> | undefined
   /** Whether `env` is added to the host's environment (default `true`) or replaces it. */
   readonly extendEnv?: boolean | undefined
+  /**
+   * Where Codex keeps its own files: its `CODEX_HOME`, or else `~/.codex`. Only a configuration that is too large for
+   * a command line needs to know.
+   */
+  readonly codexHome?: string | undefined
 }
 
 /**

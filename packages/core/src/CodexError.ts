@@ -243,6 +243,26 @@ export class ThreadNotFound
 }
 
 /**
+ * The thread was archived: Codex reads it, but does not go on with it.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ThreadArchived
+  extends Schema.TaggedError<ThreadArchived>("@effect-codex/core/CodexError/ThreadArchived")("ThreadArchived", {
+    threadId: Schema.String
+  })
+{
+  override get message(): string {
+    return `Thread ${this.threadId} is archived: run \`codex unarchive ${this.threadId}\` first`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
  * Another process is at work on the thread: Codex allows one writer at a time. Within one `Codex` service a
  * second run waits instead.
  *
@@ -259,6 +279,106 @@ export class ThreadBusy extends Schema.TaggedError<ThreadBusy>("@effect-codex/co
 
   get isTransient(): boolean {
     return true
+  }
+}
+
+/**
+ * There is no thread to continue yet, in this directory or at all.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NoLastThread extends Schema.TaggedError<NoLastThread>("@effect-codex/core/CodexError/NoLastThread")(
+  "NoLastThread",
+  { directory: Schema.optionalKey(Schema.String) }
+) {
+  override get message(): string {
+    return `This CODEX_HOME holds no thread${this.directory === undefined ? "" : ` of ${this.directory}`} to continue`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * The session store has no session of this name.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class SessionNotFound
+  extends Schema.TaggedError<SessionNotFound>("@effect-codex/core/CodexError/SessionNotFound")("SessionNotFound", {
+    session: Schema.String
+  })
+{
+  override get message(): string {
+    return `There is no session \`${this.session}\``
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * The session store, or Codex's own files, could not be read or written. If the run itself went well, the error
+ * carries its turn.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class StorageFailed
+  extends Schema.TaggedError<StorageFailed>("@effect-codex/core/CodexError/StorageFailed")("StorageFailed", {
+    session: Schema.optionalKey(Schema.String),
+    problem: Schema.String
+  })
+{
+  override get message(): string {
+    return this.session === undefined ? this.problem : `Session \`${this.session}\`: ${this.problem}`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * The final message is not what the `output` schema asked for. `text` is that message, `issue` what is wrong with it.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class OutputUndecodable
+  extends Schema.TaggedError<OutputUndecodable>("@effect-codex/core/CodexError/OutputUndecodable")(
+    "OutputUndecodable",
+    { text: Schema.String, issue: Schema.String }
+  )
+{
+  override get message(): string {
+    return `The agent's answer does not obey the output schema: ${this.issue}`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * The run was stopped by its handle (`CodexRun`).
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class Stopped extends Schema.TaggedError<Stopped>("@effect-codex/core/CodexError/Stopped")("Stopped", {
+  how: Schema.Literals(["interrupt", "kill"])
+}) {
+  override get message(): string {
+    return `The run was stopped (${this.how})`
+  }
+
+  get isTransient(): boolean {
+    return false
   }
 }
 
@@ -305,7 +425,13 @@ export const CodexErrorReason = Schema.Union([
   LineTooLong,
   ThreadMismatch,
   ThreadNotFound,
+  ThreadArchived,
   ThreadBusy,
+  NoLastThread,
+  SessionNotFound,
+  StorageFailed,
+  OutputUndecodable,
+  Stopped,
   InvalidOption
 ])
 
@@ -327,7 +453,6 @@ export class CodexError extends Schema.TaggedError<CodexError>("@effect-codex/co
   worked: Schema.Boolean
 }) {
   readonly [TypeId] = unlist(this, "turn")
-  override readonly cause = this.reason
 
   override get message(): string {
     return this.reason.message

@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import type { Unify } from "effect/Unify"
 import * as CodexItem from "./CodexItem.ts"
 import * as Check from "./internal/check.ts"
 import { keepUnknownFields, optionalCount } from "./internal/wire.ts"
@@ -226,21 +227,30 @@ export const Unknown = Schema.Struct({
 })
 
 /**
+ * The events by their type.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ByType {
+  readonly "thread.started": ThreadStarted
+  readonly "turn.started": TurnStarted
+  readonly "turn.completed": TurnCompleted
+  readonly "turn.failed": TurnFailed
+  readonly "item.started": ItemStarted
+  readonly "item.updated": ItemUpdated
+  readonly "item.completed": ItemCompleted
+  readonly error: ErrorEvent
+  readonly unknown: Unknown
+}
+
+/**
  * One element of a run's stream.
  *
  * @category models
  * @since 0.1.0
  */
-export type CodexEvent =
-  | ThreadStarted
-  | TurnStarted
-  | TurnCompleted
-  | TurnFailed
-  | ItemStarted
-  | ItemUpdated
-  | ItemCompleted
-  | ErrorEvent
-  | Unknown
+export type CodexEvent = ByType[keyof ByType]
 
 /**
  * Schema of {@link CodexEvent}.
@@ -302,12 +312,11 @@ export const fromLine = (line: string): CodexEvent => {
  * @category models
  * @since 0.1.0
  */
-export type Cases<A> = {
-  readonly [Type in CodexEvent["type"]]?: (event: Extract<CodexEvent, { readonly type: Type }>) => A
-}
+export type Cases<A> = { readonly [Type in keyof ByType]?: (event: ByType[Type]) => A }
 
 /**
- * Handles events by type; `orElse` takes those that have no case.
+ * Handles events by type; `orElse` takes those that have no case. Cases may give different types, and
+ * Effects that fail in different ways.
  *
  * **Example** (Describing what the agent completes)
  *
@@ -324,29 +333,22 @@ export type Cases<A> = {
  * @category pattern matching
  * @since 0.1.0
  */
-export const match =
-  <A, B = A>(cases: Cases<A> & { readonly orElse: (event: CodexEvent) => B }) => (event: CodexEvent): A | B => {
-    switch (event.type) {
-      case "thread.started":
-        return (cases["thread.started"] ?? cases.orElse)(event)
-      case "turn.started":
-        return (cases["turn.started"] ?? cases.orElse)(event)
-      case "turn.completed":
-        return (cases["turn.completed"] ?? cases.orElse)(event)
-      case "turn.failed":
-        return (cases["turn.failed"] ?? cases.orElse)(event)
-      case "item.started":
-        return (cases["item.started"] ?? cases.orElse)(event)
-      case "item.updated":
-        return (cases["item.updated"] ?? cases.orElse)(event)
-      case "item.completed":
-        return (cases["item.completed"] ?? cases.orElse)(event)
-      case "error":
-        return (cases["error"] ?? cases.orElse)(event)
-      case "unknown":
-        return (cases["unknown"] ?? cases.orElse)(event)
-    }
+export function match<const C extends Cases<unknown>, B>(
+  cases:
+    & C
+    & { readonly orElse: (event: CodexEvent) => B }
+    & { readonly [Type in Exclude<keyof C, keyof ByType | "orElse">]: never }
+): (event: CodexEvent) => Unify<
+  B | { [Type in keyof ByType]: C[Type] extends (event: never) => infer A ? A : never }[keyof ByType]
+>
+export function match(cases: Cases<unknown> & { readonly orElse: (event: CodexEvent) => unknown }) {
+  const byType: Cases<unknown> = cases
+  const handle = <Type extends keyof ByType>(type: Type, event: ByType[Type]) => {
+    const handler: ((event: ByType[Type]) => unknown) | undefined = byType[type]
+    return handler === undefined ? cases.orElse(event) : handler(event)
   }
+  return (event: CodexEvent) => handle(event.type, event)
+}
 
 // =============================================================================
 // Internals

@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import type { Unify } from "effect/Unify"
 import * as Check from "./internal/check.ts"
 import { keepUnknownFields, openLiterals } from "./internal/wire.ts"
 
@@ -273,22 +274,31 @@ export const Unknown = Schema.Struct({
 })
 
 /**
+ * The items, by their type.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ByType {
+  readonly agent_message: AgentMessage
+  readonly reasoning: Reasoning
+  readonly command_execution: CommandExecution
+  readonly file_change: FileChange
+  readonly mcp_tool_call: McpToolCall
+  readonly collab_tool_call: CollabToolCall
+  readonly web_search: WebSearch
+  readonly todo_list: TodoList
+  readonly error: ErrorItem
+  readonly unknown: Unknown
+}
+
+/**
  * One thing that the agent did.
  *
  * @category models
  * @since 0.1.0
  */
-export type CodexItem =
-  | AgentMessage
-  | Reasoning
-  | CommandExecution
-  | FileChange
-  | McpToolCall
-  | CollabToolCall
-  | WebSearch
-  | TodoList
-  | ErrorItem
-  | Unknown
+export type CodexItem = ByType[keyof ByType]
 
 /**
  * Schema of {@link CodexItem}.
@@ -367,4 +377,52 @@ export const isWork = (item: CodexItem): boolean => {
     default:
       return true
   }
+}
+
+// =============================================================================
+// Pattern matching
+// =============================================================================
+
+/**
+ * What to do with an item, by its type.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Cases<A> = { readonly [Type in keyof ByType]?: (item: ByType[Type]) => A }
+
+/**
+ * Handles items by type; `orElse` takes those that have no case. Cases may give different types, and
+ * Effects that fail in different ways.
+ *
+ * **Example** (Describing what the agent did)
+ *
+ * ```ts
+ * import * as CodexItem from "@effect-codex/core/CodexItem"
+ *
+ * const describe = CodexItem.match({
+ *   command_execution: (item) => `ran ${item.command}`,
+ *   file_change: (item) => `changed ${item.changes.length} files`,
+ *   orElse: (item) => item.type
+ * })
+ * ```
+ *
+ * @category pattern matching
+ * @since 0.1.0
+ */
+export function match<const C extends Cases<unknown>, B>(
+  cases:
+    & C
+    & { readonly orElse: (item: CodexItem) => B }
+    & { readonly [Type in Exclude<keyof C, keyof ByType | "orElse">]: never }
+): (item: CodexItem) => Unify<
+  B | { [Type in keyof ByType]: C[Type] extends (item: never) => infer A ? A : never }[keyof ByType]
+>
+export function match(cases: Cases<unknown> & { readonly orElse: (item: CodexItem) => unknown }) {
+  const byType: Cases<unknown> = cases
+  const handle = <Type extends keyof ByType>(type: Type, item: ByType[Type]) => {
+    const handler: ((item: ByType[Type]) => unknown) | undefined = byType[type]
+    return handler === undefined ? cases.orElse(item) : handler(item)
+  }
+  return (item: CodexItem) => handle(item.type, item)
 }

@@ -9,10 +9,26 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { CodexError } from "./CodexError.ts"
 import type { CodexEvent } from "./CodexEvent.ts"
 import type { TurnRequest } from "./CodexOptions.ts"
+
+/**
+ * What a turn was handed to: a process of its own, or a connection that many turns share.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Worker {
+  /** How it was started, without the values of configuration overrides, which may be secrets. */
+  readonly command?: ReadonlyArray<string> | undefined
+  /** The id of the turn's own process. */
+  readonly pid?: number | undefined
+  /** Ends the turn without asking the agent to stop first. The stream then fails. */
+  readonly kill: Effect.Effect<void>
+}
 
 /**
  * Runs one turn on a Codex.
@@ -21,5 +37,9 @@ import type { TurnRequest } from "./CodexOptions.ts"
  * @since 0.1.0
  */
 export class CodexTransport extends Context.Service<CodexTransport, {
-  readonly turn: (request: TurnRequest) => Stream.Stream<CodexEvent, CodexError>
+  readonly turn: (
+    request: TurnRequest,
+    /** Is told once the turn has been handed over, before its first event. */
+    onStart?: (worker: Worker) => Effect.Effect<void>
+  ) => Stream.Stream<CodexEvent, CodexError>
 }>()("@effect-codex/core/CodexTransport") {}

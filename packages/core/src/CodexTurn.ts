@@ -10,6 +10,7 @@ import * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
 import * as HashMap from "effect/HashMap"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import * as CodexEvent from "./CodexEvent.ts"
 import * as CodexItem from "./CodexItem.ts"
 import { openLiterals } from "./internal/wire.ts"
@@ -108,6 +109,14 @@ export class CodexTurn extends Schema.Class<CodexTurn>("@effect-codex/core/Codex
 }
 
 /**
+ * A turn whose final message was decoded by the `output` schema of its run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type WithOutput<A> = CodexTurn & { readonly output: A }
+
+/**
  * The state of the fold. Take it as opaque, and read it with {@link fromState}.
  *
  * @category models
@@ -157,6 +166,24 @@ export const initial = (
 })
 
 /**
+ * The same turn, with another usage, if there is one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const withUsage = (turn: CodexTurn, usage: CodexEvent.TokenUsage | undefined): CodexTurn =>
+  usage === undefined ? turn : CodexTurn.make({ ...fieldsOf(turn), usage }, { disableChecks: true })
+
+/**
+ * The same turn, with what its final message says.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const withOutput = <A>(turn: CodexTurn, output: A): WithOutput<A> =>
+  Object.assign(CodexTurn.make(fieldsOf(turn), { disableChecks: true }), { output })
+
+/**
  * Takes in one event.
  *
  * @category folding
@@ -191,7 +218,7 @@ export const reduce = (state: State, event: CodexEvent.CodexEvent): State => {
  * @since 0.1.0
  */
 export const fromState = (state: State, duration: Duration.Duration): CodexTurn => {
-  const usage = usageOfTurn(state)
+  const usage = usageSince(state.usageBefore, state.threadUsage)
   return CodexTurn.make({
     status: state.status,
     items: Chunk.toReadonlyArray(Chunk.map(state.order, (id) => HashMap.getUnsafe(state.items, id))),
@@ -205,9 +232,32 @@ export const fromState = (state: State, duration: Duration.Duration): CodexTurn 
   }, { disableChecks: true })
 }
 
+/**
+ * The tokens between two totals of a thread, if both are known.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const usageSince = (
+  before: CodexEvent.TokenUsage | undefined,
+  total: CodexEvent.TokenUsage | undefined
+): CodexEvent.TokenUsage | undefined => {
+  if (total === undefined || before === undefined) return undefined
+  return {
+    input_tokens: total.input_tokens - before.input_tokens,
+    output_tokens: total.output_tokens - before.output_tokens,
+    ...difference("cached_input_tokens", total, before),
+    ...difference("cache_write_input_tokens", total, before),
+    ...difference("reasoning_output_tokens", total, before)
+  }
+}
+
 // =============================================================================
 // Internals
 // =============================================================================
+
+const fieldsOf = (turn: CodexTurn) =>
+  Struct.pick(turn, ["threadId", "status", "items", "error", "notices", "usage", "threadUsage", "duration"])
 
 const ofType = <Type extends ItemType>(
   items: ReadonlyArray<CodexItem.CodexItem>,
@@ -229,17 +279,6 @@ const unknownId = (state: State, item: CodexItem.Unknown): string => {
   return typeof raw === "object" && raw !== null && "id" in raw && typeof raw.id === "string"
     ? raw.id
     : `unknown ${Chunk.size(state.order)}`
-}
-
-const usageOfTurn = ({ threadUsage: total, usageBefore: before }: State): CodexEvent.TokenUsage | undefined => {
-  if (total === undefined || before === undefined) return undefined
-  return {
-    input_tokens: total.input_tokens - before.input_tokens,
-    output_tokens: total.output_tokens - before.output_tokens,
-    ...difference("cached_input_tokens", total, before),
-    ...difference("cache_write_input_tokens", total, before),
-    ...difference("reasoning_output_tokens", total, before)
-  }
 }
 
 const difference = (

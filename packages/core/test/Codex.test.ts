@@ -69,11 +69,11 @@ describe("Codex.run", () => {
         "read-only",
         "--skip-git-repo-check",
         "--config",
-        "openai_base_url=\"http://localhost/v1\"",
-        "--config",
         "model_reasoning_effort=\"low\"",
         "--config",
         "tools.web_search=true",
+        "--config",
+        "openai_base_url=\"http://localhost/v1\"",
         "resume",
         threadA,
         "-"
@@ -216,6 +216,25 @@ describe("threads", () => {
       const [invocation] = yield* invocations
       assert.isFalse(invocation?.running)
     }).pipe(Effect.provide(FakeCli.layer([FakeProcess.turn({ threadId: threadB })]))))
+
+  it.effect("that does not say its id is not taken for the one that was asked for", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Codex.run("x", { thread: threadA }))
+      assert.strictEqual(error.message, `Asked for thread ${threadA}, but thread without an id answered`)
+    }).pipe(Effect.provide(FakeCli.layer([
+      FakeProcess.make([FakeProcess.event({ type: "turn.completed", usage: { input_tokens: 1, output_tokens: 1 } })])
+    ]))))
+
+  it.effect("an archived thread is told how to be taken out", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Codex.run("x", { thread: threadA }))
+      assert.deepInclude(error.reason, { _tag: "ThreadArchived", threadId: threadA })
+      assert.match(error.message, /codex unarchive/)
+    }).pipe(Effect.provide(FakeCli.layer([
+      FakeProcess.startFailed(
+        `Error: session ${threadA} is archived. Run \`codex unarchive ${threadA}\` to unarchive it`
+      )
+    ]))))
 
   it.effect("a thread that another process holds is busy, one that is not there is not found", () =>
     Effect.gen(function*() {
@@ -525,7 +544,7 @@ describe("output", () => {
   it.effect("before what fails a strict run is not lost, though it came in one chunk", () =>
     Effect.gen(function*() {
       const chunk = [
-        ...FakeProcess.turn({ items: [command("item_0")] }).steps.slice(0, 3),
+        ...FakeProcess.turn({ threadId: threadA, items: [command("item_0")] }).steps.slice(0, 3),
         FakeProcess.event({ type: "turn.dreamt" })
       ].map((step) => step._tag === "Stdout" ? String(step.bytes) : "").join("")
       const error = yield* Codex.run("x", { strict: true }).pipe(
@@ -533,7 +552,7 @@ describe("output", () => {
         Effect.provide(FakeCli.layer([FakeProcess.make([FakeProcess.stdout(chunk), FakeProcess.hang])]))
       )
       assert.strictEqual(error.reason._tag, "EventUndecodable")
-      assert.strictEqual(error.turn?.threadId, "00000000-0000-7000-8000-000000000001")
+      assert.strictEqual(error.turn?.threadId, threadA)
       assert.deepStrictEqual(error.turn?.commands.map(({ id }) => id), ["item_0"])
       assert.isTrue(error.worked)
     }))
@@ -578,7 +597,7 @@ describe("output", () => {
 
 describe("options", () => {
   const refused: ReadonlyArray<readonly [string, string, Record<string, unknown>]> = [
-    ["prompt", " \n", {}],
+    ["input", " \n", {}],
     ["thread", "x", { thread: "not-a-uuid" }],
     ["model", "x", { model: "" }],
     ["sandbox", "x", { sandbox: "none" }],

@@ -66,7 +66,6 @@ describe("CodexError", () => {
       Effect.gen(function*() {
         const error = CodexError.withTurn(CodexError.fromReason(reason), turn)
         assert.match(error.message, message)
-        assert.strictEqual(error.cause, reason)
         assert.strictEqual(error.isRetryable, transient)
         assert.isFalse(CodexError.isRetryable(CodexError.afterWork(error)))
         assert.strictEqual(CodexError.afterWork(error).turn, turn)

@@ -30,6 +30,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as NodeCodexCli from "./NodeCodexCli.ts"
+import * as NodeCodexHome from "./NodeCodexHome.ts"
 import * as NodeProcessGuard from "./NodeProcessGuard.ts"
 
 /**
@@ -47,6 +48,9 @@ export interface Options extends NodeCodexCli.Options, ExecTransport.ExecOptions
  * the key, which is then hidden from the commands that the agent runs. All else is Codex's own configuration
  * (`CODEX_HOME`, `config.toml`, `codex login`).
  *
+ * Sessions are kept in memory unless a store is provided to this layer, `NodeSessionStore.layerFile` for instance;
+ * `CodexRetry` and `CodexHook` layers are provided to it too.
+ *
  * Building the layer fails with `CodexError` (`BinaryNotFound`) if there is no Codex.
  *
  * @category layers
@@ -63,7 +67,7 @@ export const layer = (
     return NodeCodexCli.layer({ path, args, env, extendEnv, apiKey: apiKey ?? Option.getOrUndefined(configured) })
   }))
   return Codex.layer(defaults).pipe(
-    Layer.provide(ExecTransport.layer({ interruptGrace, maxLineBytes })),
+    Layer.provide([ExecTransport.layer({ interruptGrace, maxLineBytes }), NodeCodexHome.layerCli]),
     Layer.provide([cli, NodeProcessGuard.layer]),
     Layer.provide(NodeServices.layer)
   )

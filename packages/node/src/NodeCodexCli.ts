@@ -22,6 +22,7 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as CodexBinary from "./internal/codexBinary.ts"
 import { environment } from "./internal/codexEnvironment.ts"
+import { locate } from "./internal/codexHome.ts"
 
 /**
  * Which Codex to start, and how.
@@ -36,11 +37,17 @@ export interface Options {
   readonly args?: ReadonlyArray<string> | undefined
   /** Environment variables for Codex; `undefined` removes an inherited one. */
   readonly env?: CodexCli.CodexCliConfig["env"]
-  /** Whether Codex inherits the host's environment. Default `true`. */
-  readonly extendEnv?: boolean | undefined
   /**
-   * The key that Codex is to use, passed as `CODEX_API_KEY`. Without it Codex uses that variable if it inherits it,
-   * or else the account of `codex login`.
+   * Whether Codex inherits the environment of this process (default `true`), or the names of the variables that it
+   * does. The agent's commands get what Codex gets.
+   *
+   * With `false` or names, Codex starts even with nothing, but it usually needs `PATH`, for Git and the tools of the
+   * agent, and `HOME` or `CODEX_HOME`, where its configuration and the account of `codex login` are.
+   */
+  readonly extendEnv?: boolean | ReadonlyArray<string> | undefined
+  /**
+   * The key that Codex is to use, passed as `CODEX_API_KEY`. Without it Codex uses that variable if it gets it, or
+   * else the account of `codex login`. The agent's commands never get to see that variable.
    */
   readonly apiKey?: Redacted.Redacted<string> | undefined
 }
@@ -57,12 +64,11 @@ export interface Options {
 export const make = Effect.fnUntraced(function*(
   options: Options = {}
 ): Effect.fn.Return<CodexCli.CodexCliConfig, CodexError.CodexError | Config.ConfigError> {
-  const inherited = process.env
   const host: CodexBinary.Host = {
     platform: process.platform,
     arch: process.arch,
     cwd: process.cwd(),
-    searchPath: inherited.PATH ?? "",
+    searchPath: process.env.PATH ?? "",
     modules: {
       "@effect-codex/node": import.meta.url,
       ...process.argv[1] === undefined ? {} : { "main module": process.argv[1] },
@@ -76,18 +82,16 @@ export const make = Effect.fnUntraced(function*(
     ? CodexBinary.named("CODEX_PATH", configured.value, host)
     : CodexBinary.search(host)
   const { args, extendEnv = true } = options
-  return {
-    command: binary.command,
-    args,
-    env: environment({
-      given: options.env,
-      inherited: extendEnv ? inherited : {},
-      tools: binary.tools,
-      apiKey: options.apiKey,
-      platform: host.platform
-    }),
-    extendEnv
-  }
+  const env = environment({
+    given: options.env,
+    host: process.env,
+    extendEnv,
+    tools: binary.tools,
+    apiKey: options.apiKey,
+    platform: host.platform
+  })
+  const codexHome = locate({ env, extendEnv: extendEnv === true })
+  return { command: binary.command, args, env, extendEnv: extendEnv === true, codexHome }
 })
 
 /**

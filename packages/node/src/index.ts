@@ -7,4 +7,7 @@
  */
 export * as NodeCodex from "./NodeCodex.ts"
 export * as NodeCodexCli from "./NodeCodexCli.ts"
+export * as NodeCodexHome from "./NodeCodexHome.ts"
 export * as NodeProcessGuard from "./NodeProcessGuard.ts"
+export * as NodeSessionStore from "./NodeSessionStore.ts"
+export * as NodeSqlite from "./NodeSqlite.ts"

@@ -155,14 +155,17 @@ describe("a run cannot start for", () => {
     Effect.gen(function*() {
       const workspace = yield* RealCodex.makeWorkspace
       const error = yield* Effect.flip(Codex.run("Work", { workingDirectory: workspace }))
-      assert.deepInclude(error.reason, { _tag: "Exited", exitCode: 1 })
-      assert.match(error.message, /Not inside a trusted directory/)
+      assert.deepInclude(error.reason, { _tag: "InvalidOption", option: "workingDirectory" })
+      assert.match(error.message, /is no Git repository, nor trusted: set `skipGitRepoCheck`/)
     }).pipe(Effect.provide(RealCodex.layer([], { skipGitRepoCheck: false }))))
 
   const configured: ReadonlyArray<readonly [name: string, config: CodexConfig, RegExp]> = [
-    ["a configuration of the wrong type", { model: 3 }, /Error loading config\.toml: invalid type: integer `3`/],
+    [
+      "a configuration of the wrong type",
+      { tui: { theme: 3 } },
+      /Error loading config\.toml: invalid type: integer `3`/
+    ],
     ["a provider that is not there", { model_provider: "nope" }, /Model provider `nope` not found/],
-    ["an approval policy of old", { approval_policy: "untrusted" }, /"untrusted" is no longer supported/],
     [
       "a required MCP server that does not start",
       { mcp_servers: { gone: { command: "/no/such", required: true } } },

@@ -350,17 +350,31 @@ exec "$basedir/node"  "$basedir_abs"/'../@openai/codex/bin/codex.js' "$@"
         assert.match(error.message, /CODEX_PATH: .*missing \(does not exist\)/)
       }))
 
+    it.effect("inherits what is named of the host's environment, and nothing else", () =>
+      Effect.gen(function*() {
+        const { write } = yield* machine
+        const options = { path: yield* write("codex"), extendEnv: ["PATH", "NO_SUCH_VARIABLE"] }
+        const cli = yield* NodeCodexCli.make(options).pipe(withSetting(""))
+        assert.strictEqual(cli.extendEnv, false)
+        assert.deepStrictEqual(cli.env, {
+          PATH: process.env.PATH,
+          CODEX_INTERNAL_ORIGINATOR_OVERRIDE: "effect_codex"
+        })
+      }))
+
     it.effect("prefers the path that the program gives, and passes on the rest", () =>
       Effect.gen(function*() {
         const { write } = yield* machine
         const command = yield* write("codex")
         const apiKey = Redacted.make("sk-secret")
-        const options = { path: command, args: ["x.js"], env: { A: "1" }, extendEnv: false, apiKey }
+        const env = { A: "1", CODEX_HOME: "/codex" }
+        const options = { path: command, args: ["x.js"], env, extendEnv: false, apiKey }
         assert.deepStrictEqual(yield* NodeCodexCli.make(options).pipe(withSetting("/missing")), {
           command,
           args: ["x.js"],
-          env: { A: "1", CODEX_INTERNAL_ORIGINATOR_OVERRIDE: "effect_codex", CODEX_API_KEY: apiKey },
-          extendEnv: false
+          env: { ...env, CODEX_INTERNAL_ORIGINATOR_OVERRIDE: "effect_codex", CODEX_API_KEY: apiKey },
+          extendEnv: false,
+          codexHome: "/codex"
         })
       }))
   })
@@ -369,7 +383,8 @@ exec "$basedir/node"  "$basedir_abs"/'../@openai/codex/bin/codex.js' "$@"
 describe("environment", () => {
   const base = {
     given: undefined,
-    inherited: {},
+    host: {},
+    extendEnv: true,
     tools: undefined,
     apiKey: undefined,
     platform: "linux"
@@ -377,27 +392,28 @@ describe("environment", () => {
   const originator = { CODEX_INTERNAL_ORIGINATOR_OVERRIDE: "effect_codex" }
 
   it("puts the tools first on the inherited PATH", () => {
-    const env = environment({ ...base, tools: "/t", inherited: { PATH: "/bin", Path: "/other", HOME: "/h" } })
+    const env = environment({ ...base, tools: "/t", host: { PATH: "/bin", Path: "/other", HOME: "/h" } })
     assert.deepStrictEqual(env, { PATH: "/t:/bin", ...originator })
   })
 
   it("prefers the PATH that is given, secret or not", () => {
-    const inherited = { PATH: "/bin" }
-    assert.strictEqual(environment({ ...base, tools: "/t", inherited, given: { PATH: "/usr" } }).PATH, "/t:/usr")
-    assert.strictEqual(environment({ ...base, tools: "/t", inherited, given: { PATH: undefined } }).PATH, "/t")
-    const secret = environment({ ...base, tools: "/t", inherited, given: { PATH: Redacted.make("/s") } }).PATH
+    const host = { PATH: "/bin" }
+    assert.strictEqual(environment({ ...base, tools: "/t", host, given: { PATH: "/usr" } }).PATH, "/t:/usr")
+    assert.strictEqual(environment({ ...base, tools: "/t", host, given: { PATH: undefined } }).PATH, "/t")
+    const secret = environment({ ...base, tools: "/t", host, given: { PATH: Redacted.make("/s") } }).PATH
     assert.isTrue(Redacted.isRedacted(secret) && Redacted.value(secret) === "/t:/s")
   })
 
   it("has nothing but the tools on PATH when none is inherited", () => {
     assert.strictEqual(environment({ ...base, tools: "/t" }).PATH, "/t")
-    assert.notProperty(environment({ ...base, inherited: { PATH: "/bin" } }), "PATH")
+    assert.strictEqual(environment({ ...base, tools: "/t", host: { PATH: "/bin" }, extendEnv: false }).PATH, "/t")
+    assert.notProperty(environment({ ...base, host: { PATH: "/bin" } }), "PATH")
   })
 
   it("leaves one spelling of Path on Windows", () => {
     const windows = { ...base, tools: "T", platform: "win32" }
-    assert.deepStrictEqual(environment({ ...windows, inherited: { Path: "A;B" } }), { Path: "T;A;B", ...originator })
-    assert.deepStrictEqual(environment({ ...windows, inherited: { Path: "A" }, given: { PATH: "G" } }), {
+    assert.deepStrictEqual(environment({ ...windows, host: { Path: "A;B" } }), { Path: "T;A;B", ...originator })
+    assert.deepStrictEqual(environment({ ...windows, host: { Path: "A" }, given: { PATH: "G" } }), {
       PATH: "T;G",
       Path: undefined,
       ...originator
@@ -407,14 +423,44 @@ describe("environment", () => {
 
   it("keeps an originator that is set", () => {
     const name = "CODEX_INTERNAL_ORIGINATOR_OVERRIDE"
-    assert.notProperty(environment({ ...base, inherited: { [name]: "mine" } }), name)
+    assert.notProperty(environment({ ...base, host: { [name]: "mine" } }), name)
+    assert.strictEqual(environment({ ...base, host: { [name]: "mine" }, extendEnv: false })[name], "effect_codex")
+    assert.strictEqual(environment({ ...base, host: { [name]: "mine" }, extendEnv: [name] })[name], "mine")
     assert.strictEqual(environment({ ...base, given: { [name]: "mine" } })[name], "mine")
+  })
+
+  it("takes from the host what is named, and what is given before it", () => {
+    const host = { PATH: "/bin", HOME: "/h", LANG: "C", SECRET: "s" }
+    const options = { ...base, host, extendEnv: ["PATH", "HOME", "LANG", "MISSING"] }
+    assert.deepStrictEqual(environment({ ...options, tools: "/t", given: { LANG: "de", HOME: undefined, A: "1" } }), {
+      PATH: "/t:/bin",
+      HOME: undefined,
+      LANG: "de",
+      A: "1",
+      ...originator
+    })
+    assert.deepStrictEqual(environment({ ...base, host, extendEnv: [] }), originator)
+    assert.deepStrictEqual(environment({ ...base, host, extendEnv: false }), originator)
   })
 
   it("prefers the key of the options, and keeps it secret", () => {
     const apiKey = Redacted.make("sk-secret")
-    const env = environment({ ...base, apiKey, given: { CODEX_API_KEY: "other" } })
+    const env = environment({ ...base, apiKey, given: { CODEX_API_KEY: "other" }, host: { CODEX_API_KEY: "third" } })
     assert.strictEqual(env.CODEX_API_KEY, apiKey)
     assert.notInclude(JSON.stringify(env), "sk-secret")
+  })
+
+  it("keeps secret any other key that Codex gets", () => {
+    const host = { CODEX_API_KEY: "sk-host" }
+    const keyOf = (options: Partial<Parameters<typeof environment>[0]>) => {
+      const key = environment({ ...base, host, ...options }).CODEX_API_KEY
+      return Redacted.isRedacted(key) ? `redacted ${Redacted.value(key)}` : key
+    }
+    assert.strictEqual(keyOf({}), "redacted sk-host")
+    assert.strictEqual(keyOf({ extendEnv: ["CODEX_API_KEY"] }), "redacted sk-host")
+    assert.isUndefined(keyOf({ extendEnv: false }))
+    assert.isUndefined(keyOf({ extendEnv: ["HOME"] }))
+    assert.strictEqual(keyOf({ given: { CODEX_API_KEY: "sk-given" } }), "redacted sk-given")
+    assert.isUndefined(keyOf({ given: { CODEX_API_KEY: undefined } }))
   })
 })

@@ -96,7 +96,7 @@ describe("stdin", () => {
       const error = yield* Effect.flip(Codex.run("x".repeat(1_048_577)))
       assert.deepInclude(error.reason, {
         _tag: "InvalidOption",
-        option: "prompt",
+        option: "input",
         problem: "Input exceeds the maximum length of 1048576 characters"
       })
     }).pipe(Effect.provide(RealCodex.layer([]))))

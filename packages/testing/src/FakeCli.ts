@@ -27,6 +27,7 @@
  */
 import * as Codex from "@effect-codex/core/Codex"
 import * as CodexCli from "@effect-codex/core/CodexCli"
+import type { ThreadStarted } from "@effect-codex/core/CodexEvent"
 import type { CodexOptions } from "@effect-codex/core/CodexOptions"
 import * as ExecTransport from "@effect-codex/core/exec/ExecTransport"
 import * as ProcessGuard from "@effect-codex/core/ProcessGuard"
@@ -35,6 +36,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as PlatformError from "effect/PlatformError"
 import type * as ChildProcess from "effect/process/ChildProcess"
@@ -45,6 +47,7 @@ import * as Ref from "effect/Ref"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { FakeProcess, Step } from "./FakeProcess.ts"
+import * as FakeFiles from "./internal/fakeFiles.ts"
 
 // =============================================================================
 // Models
@@ -62,6 +65,8 @@ export interface Invocation {
   readonly args: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | Redacted.Redacted<string> | undefined>>
   readonly cwd: string | undefined
+  /** The text files that were written for it, such as the schema of its output, by path. */
+  readonly files: Readonly<Record<string, string>>
   /** What it has read from its stdin. */
   readonly stdin: string
   /** The signals that it was sent, in order. */
@@ -105,14 +110,19 @@ export class FakeCli extends Context.Service<FakeCli, {
 // =============================================================================
 
 /**
- * Provides a process spawner all of whose processes are fake.
+ * Provides a process spawner all of whose processes are fake, and a file system for what they are given: every file
+ * can be read, and what is written is kept in memory.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layerSpawner = (
   script: Script
-): Layer.Layer<FakeCli | ChildProcessSpawner.ChildProcessSpawner> => Layer.effectContext(make(script))
+): Layer.Layer<FakeCli | ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem> =>
+  Layer.effectContext(Effect.suspend(() => {
+    const files = new Map<string, string>()
+    return Effect.map(make(script, files), Context.add(FileSystem.FileSystem, FakeFiles.make(files)))
+  }))
 
 /**
  * Provides `Codex` by the exec transport over a fake CLI. `defaults` are the options of every run.
@@ -125,11 +135,14 @@ export const layer = (
   defaults?: CodexOptions & ExecTransport.ExecOptions & { readonly cli?: Partial<CodexCli.CodexCliConfig> | undefined }
 ): Layer.Layer<Codex.Codex | FakeCli> => {
   const { cli, interruptGrace, maxLineBytes, ...options } = defaults ?? {}
-  return Codex.layer(options).pipe(
-    Layer.provide(ExecTransport.layer({ interruptGrace, maxLineBytes })),
-    Layer.provide([Layer.succeed(CodexCli.CodexCli, { command: "codex", ...cli }), ProcessGuard.layerNoop]),
-    Layer.provideMerge(layerSpawner(script))
-  )
+  return Layer.merge(
+    Codex.layer(options).pipe(
+      Layer.provide(ExecTransport.layer({ interruptGrace, maxLineBytes })),
+      Layer.provide([Layer.succeed(CodexCli.CodexCli, { command: "codex", ...cli }), ProcessGuard.layerNoop])
+    ),
+    Layer.effect(FakeCli, FakeCli)
+    // What is fake for Codex is not to replace what the test has of its own.
+  ).pipe(Layer.provide(layerSpawner(script)))
 }
 
 // =============================================================================
@@ -142,7 +155,9 @@ const roundsToSettle = 500
 
 type Ending = { readonly code: number } | { readonly signal: string }
 
-const make = Effect.fnUntraced(function*(script: Script) {
+const make = Effect.fnUntraced(function*(script: Script, files: ReadonlyMap<string, string>) {
+  // The first run with an `output` loads it, for which `settled` could not wait.
+  yield* Effect.promise(() => import("@effect-codex/core/CodexOutput"))
   const started: Array<Ref.Ref<Invocation>> = []
 
   const spawn = Effect.fnUntraced(function*(command: ChildProcess.Command) {
@@ -153,6 +168,7 @@ const make = Effect.fnUntraced(function*(script: Script) {
       args: command.args.map((arg) => Redacted.isRedacted(arg) ? "<redacted>" : arg),
       env: options.env ?? {},
       cwd: options.cwd,
+      files: Object.fromEntries(files),
       stdin: "",
       signals: [],
       running: true
@@ -198,10 +214,18 @@ const run = Effect.fnUntraced(function*(
     )
     : Effect.void
 
+  const print = (bytes: string | Uint8Array) =>
+    Queue.offer(stdout, typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes)
+
   const take = (step: Step): Effect.Effect<unknown> => {
     switch (step._tag) {
+      case "Thread":
+        return Effect.flatMap(Ref.get(invocation), ({ args }) => {
+          const event: ThreadStarted = { type: "thread.started", thread_id: resumed(args) ?? ownThread(index) }
+          return print(`${JSON.stringify(event)}\n`)
+        })
       case "Stdout":
-        return Queue.offer(stdout, typeof step.bytes === "string" ? new TextEncoder().encode(step.bytes) : step.bytes)
+        return print(step.bytes)
       case "Stderr":
         return Queue.offer(stderr, new TextEncoder().encode(step.text))
       case "Delay":
@@ -264,6 +288,13 @@ const run = Effect.fnUntraced(function*(
     unref: Effect.succeed(Effect.void)
   })
 })
+
+const resumed = (args: ReadonlyArray<string>): string | undefined => {
+  const index = args.indexOf("resume")
+  return index === -1 ? undefined : args[index + 1]
+}
+
+const ownThread = (index: number): string => `00000000-0000-7000-8000-${String(index + 1).padStart(12, "0")}`
 
 const refused = (description: string): PlatformError.PlatformError =>
   PlatformError.systemError({ _tag: "NotFound", module: "FakeCli", method: "spawn", description })

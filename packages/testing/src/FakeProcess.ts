@@ -18,6 +18,7 @@ import type * as Duration from "effect/Duration"
  * @since 0.1.0
  */
 export type Step =
+  | { readonly _tag: "Thread" }
   | { readonly _tag: "Stdout"; readonly bytes: string | Uint8Array }
   | { readonly _tag: "Stderr"; readonly text: string }
   | { readonly _tag: "Delay"; readonly duration: Duration.Input }
@@ -52,6 +53,14 @@ export interface FakeProcess {
  * @since 0.1.0
  */
 export const event = (event: CodexEvent | { readonly type: string }): Step => stdout(`${JSON.stringify(event)}\n`)
+
+/**
+ * Prints `thread.started`, with the thread that the process was asked to resume, or else one of its own.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
+export const thread: Step = { _tag: "Thread" }
 
 /**
  * Writes to stdout exactly this: part of a line, several lines, garbage.
@@ -123,7 +132,7 @@ export const make = (
  * @since 0.1.0
  */
 export interface Turn {
-  /** Default: `00000000-0000-7000-8000-000000000001`. */
+  /** Default: the thread that is resumed, or else `00000000-0000-7000-8000-000000000001` for the first start, and so on. */
   readonly threadId?: string | undefined
   /** The items that are completed, in order. */
   readonly items?: ReadonlyArray<CodexItem> | undefined
@@ -174,8 +183,8 @@ export const startFailed = (stderrText: string, code = 1): FakeProcess => make([
 // Internals
 // =============================================================================
 
-const begin = ({ items = [], message, threadId = "00000000-0000-7000-8000-000000000001" }: Turn): Array<Step> => [
-  event({ type: "thread.started", thread_id: threadId }),
+const begin = ({ items = [], message, threadId }: Turn): Array<Step> => [
+  threadId === undefined ? thread : event({ type: "thread.started", thread_id: threadId }),
   event({ type: "turn.started" }),
   ...items.map((item) => event({ type: "item.completed", item })),
   ...(message === undefined

@@ -11,6 +11,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as PlatformError from "effect/PlatformError"
@@ -20,11 +21,15 @@ import { CodexCli, type CodexCliConfig } from "../CodexCli.ts"
 import * as CodexError from "../CodexError.ts"
 import * as CodexEvent from "../CodexEvent.ts"
 import type { TurnRequest } from "../CodexOptions.ts"
-import { CodexTransport } from "../CodexTransport.ts"
+import { CodexTransport, type Worker } from "../CodexTransport.ts"
+import * as ConfigFile from "../internal/configFile.ts"
 import * as ExecCommand from "../internal/execCommand.ts"
 import { failOnceNoted } from "../internal/failOnceNoted.ts"
+import * as InputFiles from "../internal/inputFiles.ts"
 import { LineSplitter } from "../internal/lines.ts"
+import * as StartFailure from "../internal/startFailure.ts"
 import * as Stderr from "../internal/stderr.ts"
+import * as Telemetry from "../internal/telemetry.ts"
 import { ProcessGuard, type ProcessTree } from "../ProcessGuard.ts"
 
 // =============================================================================
@@ -57,25 +62,47 @@ export interface ExecOptions {
 export const make: (options?: ExecOptions) => Effect.Effect<
   CodexTransport["Service"],
   never,
-  CodexCli | ChildProcessSpawner.ChildProcessSpawner | ProcessGuard
+  CodexCli | ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | ProcessGuard
 > = Effect.fnUntraced(function*(options: ExecOptions = {}) {
   const cli = yield* CodexCli
+  const fs = yield* FileSystem.FileSystem
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const guard = yield* ProcessGuard
   const grace = options.interruptGrace ?? defaultInterruptGrace
   const maxLineBytes = options.maxLineBytes ?? defaultMaxLineBytes
   const hide = ExecCommand.hideSecrets(cli)
 
-  const start = Effect.fnUntraced(function*(request: TurnRequest) {
+  const start = Effect.fnUntraced(function*(
+    request: TurnRequest,
+    onStart: (worker: Worker) => Effect.Effect<void>
+  ) {
+    yield* Effect.mapError(Effect.fromResult(ExecCommand.check(request)), CodexError.fromReason)
+    yield* InputFiles.check(fs, request)
     const tree = yield* guard.guard
-    const command = yield* Effect.fromResult(ExecCommand.make({ cli, request, tree })).pipe(
-      Effect.mapError(CodexError.fromReason)
-    )
+    const command = ExecCommand.make({
+      cli,
+      request,
+      tree,
+      config: yield* ConfigFile.flags(fs, {
+        config: ExecCommand.configOf(cli, request, tree),
+        codexHome: cli.codexHome,
+        profile: request.profile,
+        workingDirectory: request.workingDirectory,
+        ignoreUserConfig: request.ignoreUserConfig
+      }),
+      schemaFile: yield* InputFiles.writeSchema(fs, request),
+      env: yield* Telemetry.traceContext
+    })
     const handle = yield* spawner.spawn(command).pipe(
       Effect.mapError((error) => CodexError.fromReason(spawnFailed(error, cli, request)))
     )
     yield* Effect.addFinalizer(() => stop(handle, tree, grace))
     yield* tree.attach(handle.pid)
+    yield* onStart({
+      command: ExecCommand.show(command),
+      pid: handle.pid,
+      kill: Effect.andThen(Effect.ignore(handle.kill({ killSignal: "SIGKILL" })), tree.sweep)
+    })
 
     const stderr = yield* Stderr.tail(handle.stderr)
     const stderrEnd = yield* Effect.forkScoped(stderr.drain)
@@ -84,8 +111,11 @@ export const make: (options?: ExecOptions) => Effect.Effect<
     const unfinished = Effect.gen(function*() {
       const status = yield* exitStatus(handle).pipe(Effect.timeoutOption(grace))
       yield* Fiber.join(stderrEnd).pipe(Effect.timeoutOption(pipeGrace))
-      const reason = exited(Option.getOrElse(status, () => ({})), hide(yield* stderr.text), request)
-      return yield* CodexError.fromReason(reason)
+      const text = hide(yield* stderr.text)
+      return yield* CodexError.fromReason(
+        StartFailure.fromStderr(text, request) ??
+          new CodexError.Exited({ ...Option.getOrUndefined(status), stderr: text })
+      )
     })
 
     return handle.stdout.pipe(
@@ -96,7 +126,12 @@ export const make: (options?: ExecOptions) => Effect.Effect<
     )
   })
 
-  return CodexTransport.of({ turn: (request) => Stream.unwrap(start(request)) })
+  return CodexTransport.of({
+    turn: (request, onStart = () => Effect.void) =>
+      Stream.unwrap(start(request, onStart)).pipe(
+        Stream.withSpan("codex exec", { kind: "client", attributes: Telemetry.ofRequest(request) })
+      )
+  })
 })
 
 // =============================================================================
@@ -112,7 +147,7 @@ export const make: (options?: ExecOptions) => Effect.Effect<
 export const layer = (options?: ExecOptions): Layer.Layer<
   CodexTransport,
   never,
-  CodexCli | ChildProcessSpawner.ChildProcessSpawner | ProcessGuard
+  CodexCli | ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | ProcessGuard
 > => Layer.effect(CodexTransport, make(options))
 
 // =============================================================================
@@ -255,15 +290,3 @@ const stop = Effect.fnUntraced(
   },
   (effect) => Effect.ignore(effect)
 )
-
-const exited = (status: ExitStatus, stderr: string, request: TurnRequest): CodexError.CodexErrorReason => {
-  if (request.thread !== undefined) {
-    if (stderr.includes("already has an active writer")) return new CodexError.ThreadBusy({ threadId: request.thread })
-    if (stderr.includes("no rollout found for thread id")) {
-      return new CodexError.ThreadNotFound({ threadId: request.thread })
-    }
-  }
-  const tooLong = /Input exceeds the maximum length of \d+ characters/.exec(stderr)
-  if (tooLong !== null) return new CodexError.InvalidOption({ option: "prompt", problem: tooLong[0] })
-  return new CodexError.Exited({ ...status, stderr })
-}

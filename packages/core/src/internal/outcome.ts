@@ -14,56 +14,78 @@ import type { TurnRequest } from "../CodexOptions.ts"
 import { failOnceNoted } from "./failOnceNoted.ts"
 import { fromMessage } from "./turnFailure.ts"
 
-interface State {
+/** What is known of an attempt while it runs. */
+export interface Outcome {
+  /** Whether an event came. */
+  started: boolean
   threadId: string | undefined
   /** Whether the agent may have acted. */
   worked: boolean
-  /** The cause that a failed turn gave. */
-  turnFailure: string | undefined
-  /** Why the run does not go on. */
-  failure: CodexError.CodexError | undefined
+  completed: boolean
+  /** The agent's last message. */
+  lastMessage: string | undefined
+  /** The thread's total. */
+  threadUsage: TokenUsage | undefined
 }
 
-/** What the client wants to know of a run. */
-export interface Observer {
-  /** The thread that answers is known; it is the one that was asked for. */
-  readonly onThread: (threadId: string) => Effect.Effect<void>
-  readonly onUsage: (threadId: string, total: TokenUsage) => void
-}
+export const make = (): Outcome => ({
+  started: false,
+  threadId: undefined,
+  worked: false,
+  completed: false,
+  lastMessage: undefined,
+  threadUsage: undefined
+})
 
 /**
  * Fails a run whose turn failed, whose thread is another one, or, if it is strict, that has an event
- * which this version does not know.
+ * which this version does not know. Notes what happens in `outcome`; `onThread` is told which thread answers,
+ * once it is known to be the one that was asked for.
  */
-export const interpret = (request: TurnRequest, observer: Observer) =>
+export const interpret = (
+  request: TurnRequest,
+  outcome: Outcome,
+  onThread: (threadId: string) => Effect.Effect<void, CodexError.CodexError>
+) =>
 (
   self: Stream.Stream<CodexEvent, CodexError.CodexError>
 ): Stream.Stream<CodexEvent, CodexError.CodexError> =>
   Stream.suspend(() => {
-    const state: State = { threadId: undefined, worked: false, turnFailure: undefined, failure: undefined }
+    /** The cause that a failed turn gave. */
+    let turnFailure: string | undefined
+    /** Why the run does not go on. */
+    let failure: CodexError.CodexError | undefined
     const strict = request.strict === true
+    const asked = request.thread ?? request.fork
 
     /** Takes in one event; gives why the run must not go on with it. */
     const take = (event: CodexEvent): CodexError.CodexErrorReason | undefined => {
       if ("item" in event) {
-        if (!state.worked) state.worked = CodexItem.isWork(event.item)
-        return strict && event.item.type === "unknown" ? undecodable(event.item) : undefined
+        const { item } = event
+        if (!outcome.worked) outcome.worked = CodexItem.isWork(item)
+        if (item.type === "agent_message") outcome.lastMessage = item.text
+        return strict && item.type === "unknown" ? undecodable(item) : undefined
       }
       switch (event.type) {
         case "thread.started":
-          state.threadId = event.thread_id
-          return request.thread === undefined || event.thread_id === request.thread
-            ? undefined
-            : new CodexError.ThreadMismatch({ requested: request.thread, actual: event.thread_id })
+          if (!isAskedFor(request, event.thread_id)) return mismatch(request, event.thread_id)
+          outcome.threadId = event.thread_id
+          return undefined
         case "turn.completed":
-          state.turnFailure = undefined
-          if (state.threadId !== undefined) observer.onUsage(state.threadId, event.usage)
+          turnFailure = undefined
+          // Without a name it may be any thread.
+          if (outcome.threadId === undefined && asked !== undefined) {
+            return new CodexError.ThreadMismatch({ requested: asked, actual: "without an id" })
+          }
+          outcome.completed = true
+          outcome.threadUsage = event.usage
           return undefined
         case "turn.failed":
-          state.turnFailure = event.error.message
+          outcome.completed = false
+          turnFailure = event.error.message
           return undefined
         case "unknown":
-          state.worked = true
+          outcome.worked = true
           return strict ? undecodable(event) : undefined
         default:
           return undefined
@@ -73,27 +95,34 @@ export const interpret = (request: TurnRequest, observer: Observer) =>
     return self.pipe(
       Stream.mapArrayEffect(Effect.fnUntraced(function*(events) {
         let taken = 0
+        outcome.started = true
         for (const event of events) {
           const reason = take(event)
           if (reason !== undefined) {
-            state.failure = CodexError.fromReason(reason)
+            failure = CodexError.fromReason(reason)
             const before = events.slice(0, taken)
-            return Arr.isArrayNonEmpty(before) ? before : yield* state.failure
+            return Arr.isArrayNonEmpty(before) ? before : yield* failure
           }
           taken++
-          if (event.type === "thread.started") yield* observer.onThread(event.thread_id)
+          if (event.type === "thread.started") yield* onThread(event.thread_id)
         }
         return events
       })),
-      failOnceNoted(() => state.failure),
+      failOnceNoted(() => failure),
       Stream.concat(Stream.suspend(() =>
-        state.turnFailure === undefined
+        turnFailure === undefined
           ? Stream.empty
-          : Stream.fail(CodexError.fromReason(fromMessage(state.turnFailure)))
+          : Stream.fail(CodexError.fromReason(fromMessage(turnFailure)))
       )),
-      Stream.mapError((error) => state.worked ? CodexError.afterWork(error) : error)
+      Stream.mapError((error) => outcome.worked ? CodexError.afterWork(error) : error)
     )
   })
+
+const isAskedFor = ({ fork, thread }: TurnRequest, answered: string): boolean =>
+  thread === undefined ? answered !== fork : answered === thread
+
+const mismatch = ({ fork, thread = `a copy of ${fork}` }: TurnRequest, actual: string) =>
+  new CodexError.ThreadMismatch({ requested: thread, actual })
 
 const undecodable = ({ issue, raw }: Extract<CodexEvent | CodexItem.CodexItem, { readonly type: "unknown" }>) =>
   new CodexError.EventUndecodable({

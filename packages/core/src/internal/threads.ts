@@ -25,10 +25,7 @@ export const make: Effect.Effect<Threads, never, Scope.Scope> = Effect.gen(funct
   const totals = new Map<string, TokenUsage>()
 
   return {
-    enter: Effect.fnUntraced(function*(threadId: string) {
-      const lock = yield* RcMap.get(locks, threadId)
-      yield* Effect.acquireRelease(lock.take(1), () => lock.release(1), { interruptible: true })
-    }),
+    enter: (threadId) => Effect.flatMap(RcMap.get(locks, threadId), (lock) => lock.takeScoped(1)),
     usage: (threadId) => totals.get(threadId),
     setUsage: (threadId, usage) => {
       totals.delete(threadId)
