@@ -331,6 +331,8 @@ export class SessionNotFound
 export class StorageFailed
   extends Schema.TaggedError<StorageFailed>("@effect-codex/core/CodexError/StorageFailed")("StorageFailed", {
     session: Schema.optionalKey(Schema.String),
+    /** The tag of the store's reason, such as `Locked` or `Unreadable`. */
+    storeReason: Schema.optionalKey(Schema.String),
     problem: Schema.String
   })
 {
@@ -338,8 +340,9 @@ export class StorageFailed
     return this.session === undefined ? this.problem : `Session \`${this.session}\`: ${this.problem}`
   }
 
+  /** Another process was at it for too long. */
   get isTransient(): boolean {
-    return false
+    return this.storeReason === "Locked"
   }
 }
 

@@ -484,6 +484,21 @@ describe("a store that fails", () => {
       assert.deepStrictEqual(yield* invocations, [])
     }).pipe(Effect.provide(broken([], "get"))))
 
+  it.effect("is worth another try if another process is at it, and only then", () =>
+    Effect.gen(function*() {
+      const reason = new SessionStoreError.Locked({ location: "/store", waited: Duration.seconds(10) })
+      const locked = Layer.succeed(SessionStore.SessionStore, {
+        ...yield* SessionStore.makeMemory,
+        get: () => Effect.fail(SessionStoreError.fromReason(reason))
+      })
+      const busy = yield* Effect.flip(Codex.run("x", { session: "s" })).pipe(
+        Effect.provide(FakeCli.layer([]).pipe(Layer.provide(locked)))
+      )
+      assert.isTrue(busy.isRetryable)
+      const full = yield* Effect.flip(Codex.run("x", { session: "s" })).pipe(Effect.provide(broken([], "get")))
+      assert.isFalse(full.isRetryable)
+    }))
+
   it.effect("when the thread is known stops the run", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Codex.run("x", { session: "s" }))
