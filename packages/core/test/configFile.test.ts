@@ -12,7 +12,7 @@ import { plain, sayable } from "./support/tables.ts"
 const failed = (method: string, _tag: PlatformError.SystemErrorTag) =>
   Effect.fail(PlatformError.systemError({ _tag, module: "FileSystem", method }))
 
-const memory = (files: Map<string, string>, { cwd = "/work/project", full = false } = {}) =>
+const memory = (files: Map<string, string>, { cwd = "/repo/project", full = false } = {}) =>
   FileSystem.makeNoop({
     realPath: (path) => Effect.succeed(path === "." ? cwd : path),
     access: (path) => files.has(path) ? Effect.void : failed("access", "NotFound"),
@@ -108,7 +108,7 @@ describe("flags", () => {
       const files = new Map([
         ["/home/me/.codex/work.config.toml", "model_verbosity = \"low\"\ndeveloper_instructions = \"theirs\"\n"],
         ["/home/me/.codex/config.toml", "developer_instructions = \"theirs\""],
-        ["/work/project/.codex/config.toml", "model = \"theirs\"\n[mcp_servers.a]\ncommand = \"theirs\""]
+        ["/repo/project/.codex/config.toml", "model = \"theirs\"\n[mcp_servers.a]\ncommand = \"theirs\""]
       ])
       const before = new Map(files)
       yield* Effect.scoped(Effect.gen(function*() {
@@ -137,8 +137,8 @@ describe("flags", () => {
     ["an unknown CODEX_HOME", /config\.developer_instructions.*CODEX_HOME/, { codexHome: undefined }, {}],
     ["relative paths", /config\.skills.*relative paths/, { config: { skills: { a: long } } }, {}],
     ["what TOML cannot say", /config\.a b/, { config: { "a b": long } }, {}],
-    ["a project's value", /config\.developer_instructions.*\/work\/\.codex\/config\.toml/, {}, {
-      "/work/.codex/config.toml": "developer_instructions = \"theirs\""
+    ["a project's value", /config\.developer_instructions.*\/repo\/\.codex\/config\.toml/, {}, {
+      "/repo/.codex/config.toml": "developer_instructions = \"theirs\""
     }],
     ["a project's value in a table", /config\.desktop\.a\.b.*\/srv\/\.codex\/config\.toml/, {
       workingDirectory: "/srv",
