@@ -1,6 +1,6 @@
 /**
  * Where the contestants run: a folder of `build/benchmarks`, laid out as a user's project. Our packages lie in its
- * `node_modules` as npm would publish them (compiled, with the published `exports`), so that what is measured is what
+ * `node_modules` as npm would publish them (bundled, with the published `exports`), so that what is measured is what
  * users get and not Node stripping the types of our sources.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
@@ -26,12 +26,6 @@ const isAlive = (pid: number): boolean => {
 }
 
 export const prepare = (): void => {
-  const built = spawnSync("tsc", ["-b", ...["core", "node", "testing"].map((name) => join(root, "packages", name))], {
-    stdio: "inherit",
-    shell: process.platform === "win32"
-  })
-  if (built.status !== 0) throw new Error("The packages could not be built")
-
   fs.mkdirSync(directory, { recursive: true })
   const remove = (name: string) => fs.rmSync(join(folder, name), { recursive: true, force: true })
   for (const name of fs.readdirSync(folder)) if (!isAlive(Number(name))) remove(name)
@@ -40,7 +34,9 @@ export const prepare = (): void => {
     const source = join(root, "packages", name)
     const target = join(directory, "node_modules", "@effect-codex", name)
     const { publishConfig, ...manifest } = JSON.parse(fs.readFileSync(join(source, "package.json"), "utf8"))
-    fs.cpSync(join(source, "dist"), join(target, "dist"), { recursive: true })
+    const args = [join(root, "scripts", "bundle.ts"), source, join(target, "bundle")]
+    const bundled = spawnSync(process.execPath, args, { stdio: "inherit" })
+    if (bundled.status !== 0) throw new Error(`${source} could not be bundled`)
     fs.writeFileSync(join(target, "package.json"), JSON.stringify({ ...manifest, exports: publishConfig.exports }))
   }
   for (const name of ["effect", "@effect/platform-node", "@openai/codex", "@openai/codex-sdk"]) {

@@ -1,7 +1,8 @@
 /**
  * Writes `packages/<name>/src/index.ts`: every public module as a namespace, in order, so that
  * `import { Codex } from "@effect-codex/core"` works and nobody keeps the list by hand. Public are the modules outside
- * `internal` and `generated` folders. With `--check` it only tells which files are out of date.
+ * `internal` and `generated` folders. The app-server's protocol is large, and its names are common: those modules are
+ * imported by their path only. With `--check` it only tells which files are out of date.
  */
 import { existsSync, globSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename } from "node:path"
@@ -17,7 +18,7 @@ for (const name of readdirSync("packages")) {
   const src = `packages/${name}/src`
   const modules = globSync("**/*.ts", { cwd: src })
     .map((file) => file.replaceAll("\\", "/"))
-    .filter((file) => file !== "index.ts" && !/(^|\/)(internal|generated)\//.test(file))
+    .filter((file) => file !== "index.ts" && !/(^|\/)(internal|generated|appserver)\//.test(file))
     .map((file) => ({ file, module: basename(file, ".ts") }))
     .toSorted((a, b) => a.module < b.module ? -1 : 1)
 

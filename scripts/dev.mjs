@@ -25,6 +25,7 @@ const tasks = {
   integration: ["vitest", "run", "--project", "integration"],
   coverage: ["vitest", "run", "--coverage"],
   barrels: ["node", "scripts/barrels.ts"],
+  protocol: ["node", "scripts/protocol.ts"],
   changeset: ["changeset"]
 }
 

@@ -34,13 +34,13 @@ for (const name of Object.keys(mayImport)) {
 
 const impure: Array<string> = []
 for (const [name, dependencies] of Object.entries(mayImport)) {
-  const dist = join(root, name, "package", "dist")
-  for (const file of fs.globSync("**/*.{js,d.ts}", { cwd: dist })) {
-    const code = fs.readFileSync(join(dist, file), "utf8").replaceAll(/\/\*[^]*?\*\//g, "")
+  const folder = join(root, name, "package")
+  for (const file of fs.globSync("{bundle/**/*.js,dist/**/*.d.ts}", { cwd: folder })) {
+    const code = fs.readFileSync(join(folder, file), "utf8").replaceAll(/\/\*[^]*?\*\//g, "")
     for (const [, specifier = ""] of code.matchAll(/\b(?:from|import)[\s(]*["']([^"'\n]+)["']/g)) {
       const isAllowed = specifier.startsWith(".") ||
         dependencies.some((one) => specifier === one || specifier.startsWith(one.endsWith(":") ? one : `${one}/`))
-      if (!isAllowed) impure.push(`packages/${name}/dist/${file} imports ${specifier}`)
+      if (!isAllowed) impure.push(`packages/${name}/${file} imports ${specifier}`)
     }
   }
 }
@@ -59,8 +59,8 @@ for (const [name, dependencies] of Object.entries(mayImport)) {
     if (own !== undefined) fs.cpSync(join(root, own, "package"), target, { recursive: true })
     else fs.symlinkSync(fs.realpathSync(join("node_modules", dependency)), target, "junction")
   }
-  const dist = join(consumer, "node_modules", self, "dist")
-  const modules = fs.globSync("**/*.js", { cwd: dist, exclude: ["internal/**", "index.js"] })
+  const bundle = join(consumer, "node_modules", self, "bundle")
+  const modules = fs.globSync("**/*.js", { cwd: bundle, exclude: ["internal/**", "**/generated/**", "index.js"] })
     .map((file) => file.replaceAll("\\", "/").replace(/\.js$/, ""))
   const imports = [self, ...modules.map((module) => `${self}/${module}`)]
     .map((specifier, index) => `export * as M${index} from "${specifier}"\n`).join("")

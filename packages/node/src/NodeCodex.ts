@@ -24,7 +24,9 @@ import * as Codex from "@effect-codex/core/Codex"
 import type { CodexError } from "@effect-codex/core/CodexError"
 import type { CodexOptions } from "@effect-codex/core/CodexOptions"
 import * as ExecTransport from "@effect-codex/core/exec/ExecTransport"
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -69,6 +71,9 @@ export const layer = (
   return Codex.layer(defaults).pipe(
     Layer.provide([ExecTransport.layer({ interruptGrace, maxLineBytes }), NodeCodexHome.layerCli]),
     Layer.provide([cli, NodeProcessGuard.layer]),
-    Layer.provide(NodeServices.layer)
+    Layer.provide(platform)
   )
 }
+
+// Less to load than all of `NodeServices`, which opens the host's stdin too.
+const platform = NodeChildProcessSpawner.layer.pipe(Layer.provideMerge([NodeFileSystem.layer, NodePath.layer]))

@@ -20,7 +20,8 @@
  */
 import * as CodexCli from "@effect-codex/core/CodexCli"
 import * as CodexHome from "@effect-codex/core/CodexHome"
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { locate } from "./internal/codexHome.ts"
@@ -48,7 +49,7 @@ export interface Options {
  */
 export const layer = (options: Options = {}): Layer.Layer<CodexHome.CodexHome> =>
   Layer.unwrap(Effect.sync(() => CodexHome.layer({ path: options.path ?? locate(options) }))).pipe(
-    Layer.provide(NodeServices.layer)
+    Layer.provide([NodeFileSystem.layer, NodePath.layer])
   )
 
 /**

@@ -29,7 +29,8 @@
  */
 import * as SessionStore from "@effect-codex/core/SessionStore"
 import * as SessionStoreError from "@effect-codex/core/SessionStoreError"
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -156,7 +157,9 @@ export const makeFile = Effect.fnUntraced(function*(
  * @since 0.1.0
  */
 export const layerFile = (path: string, options?: Options): Layer.Layer<SessionStore.SessionStore> =>
-  Layer.effect(SessionStore.SessionStore, makeFile(path, options)).pipe(Layer.provide(NodeServices.layer))
+  Layer.effect(SessionStore.SessionStore, makeFile(path, options)).pipe(
+    Layer.provide([NodeFileSystem.layer, NodePath.layer])
+  )
 
 // =============================================================================
 // Internals

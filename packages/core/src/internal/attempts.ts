@@ -132,7 +132,7 @@ export const make = ({ hook, sessions, threads, transport }: {
           attempt,
           error === undefined && attempt.outcome.completed
             ? RunEvents.attemptSucceeded(duration)
-            : RunEvents.attemptFailed(causeOf(attempt, error) ?? stopped, duration)
+            : RunEvents.attemptFailed(causeOf(attempt, error) ?? stopped(), duration)
         )),
 
     finish: (attempt, startedAt, error) =>
@@ -145,7 +145,7 @@ export const make = ({ hook, sessions, threads, transport }: {
 // The failure that follows a kill is no failure of the run's.
 const causeOf = ({ killed }: Attempt, error: CodexError.CodexError | undefined) => killed ? undefined : error
 
-const stopped = CodexError.fromReason(new CodexError.Stopped({ how: "interrupt" }))
+const stopped = () => CodexError.fromReason(new CodexError.Stopped({ how: "interrupt" }))
 
 /** The time since then. */
 export const since = (startedAt: number): Effect.Effect<Duration.Duration> =>

@@ -88,5 +88,8 @@ const previewOf = (text: string | undefined, limit: number) =>
 const failing = <A>(session: string, effect: Effect.Effect<A, SessionStoreError>) =>
   Effect.mapError(
     effect,
-    (error) => CodexError.fromReason(new CodexError.StorageFailed({ session, storeReason: error.reason._tag, problem: error.message }))
+    (error) =>
+      CodexError.fromReason(
+        new CodexError.StorageFailed({ session, storeReason: error.reason._tag, problem: error.message })
+      )
   )
