@@ -54,7 +54,19 @@ describe("sweep", () => {
         ++looks < 3 ? Effect.fail(new Unreadable({ cause: "EMFILE" })) : Effect.succeed([])
       )
       assert.deepStrictEqual(yield* warnings(ProcessTree.make("mark"), table({ read })), [])
-      assert.strictEqual(looks, 3)
+      assert.strictEqual(looks, 4)
+    }))
+
+  it.effect("looks twice, as one look may miss what forks meanwhile", () =>
+    Effect.gen(function*() {
+      let looks = 0
+      const late = { pid: 2_000_000_000, parent: 1, start: "1" }
+      const read = Effect.sync(() => ++looks === 2 ? [late] : [])
+      const marked = () => Effect.succeed(new Set([late.pid]))
+      const tree = ProcessTree.make("mark")
+      assert.deepStrictEqual(yield* warnings(tree, table({ read, marked })), [])
+      assert.isTrue(tree.known.has(late.pid))
+      assert.strictEqual(looks, 4)
     }))
 
   it.effect("never touches the host, whatever its environment holds", () =>

@@ -59,7 +59,7 @@ const members = Effect.fnUntraced(function*(tree: Tree, table: ProcessTable) {
 })
 
 /**
- * Ends every member. They are stopped first, until a look finds none that still runs: from then on none can
+ * Ends every member. They are stopped first, until two looks find none that still runs: from then on none can
  * start another behind our back, so that one kill each is the end.
  *
  * Time is the machine's: under a `TestClock` real processes still need real milliseconds to die.
@@ -68,14 +68,17 @@ export const sweep = Effect.fnUntraced(function*(tree: Tree, table: ProcessTable
   const stopped = new Map<number, string>()
   const beyond = new Set<number>()
   let alive: ReadonlyArray<Process> | undefined
+  let quiet = 0
   for (let round = 0; round < 300; round++) {
     alive = yield* members(tree, table).pipe(
       Effect.map((found) => found.filter(({ pid }) => !beyond.has(pid))),
       Effect.orElseSucceed(() => undefined)
     )
-    if (alive?.length === 0) break
     const running = (alive ?? []).filter(({ pid, start }) => stopped.get(pid) !== start)
-    const freezing = running.length > 0 && round < 100
+    // One quiet look is no proof: what forks and exits while it is taken may not be seen, nor what it started.
+    quiet = alive === undefined || running.length > 0 ? 0 : quiet + 1
+    const freezing = alive !== undefined && quiet < 2 && round < 100
+    if (!freezing && alive?.length === 0) break
     for (const { pid, start } of freezing ? running : alive ?? []) {
       if (!signal(pid, freezing ? "SIGSTOP" : "SIGKILL")) beyond.add(pid)
       stopped.set(pid, start)
