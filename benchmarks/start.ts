@@ -1,16 +1,8 @@
 /**
  * From the start of a program's process to the first event of its Codex, seen from outside.
  */
-import * as FakeModel from "@effect-codex/testing/FakeModel"
-import * as ModelReply from "@effect-codex/testing/ModelReply"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { createServer } from "node:http"
-import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
 import * as Corpus from "./fixtures/corpus.ts"
+import * as RealCodex from "./realCodex.ts"
 import { cell, type Report, type Sizes } from "./report.ts"
 import * as Stage from "./stage.ts"
 import { alternate, ratio, spread } from "./statistics.ts"
@@ -25,11 +17,11 @@ export const measure = async ({ rounds }: Sizes): Promise<Report> => {
     effect: () => run("start-effect", fake),
     official: () => run("start-official", fake)
   })
-  const real = await withModel((env) =>
+  const real = await RealCodex.withModel((env) =>
     alternate(rounds ?? 11, {
       // Ours finds the executable by itself; the official SDK depends on an older one.
       ours: () => run("start-ours", env),
-      official: () => run("start-official", { ...env, CODEX_PATH: realCodex() })
+      official: () => run("start-official", { ...env, CODEX_PATH: RealCodex.path() })
     })
   )
   const row = (name: string, ours: ReadonlyArray<number>, theirs: ReadonlyArray<number>) => [
@@ -52,29 +44,4 @@ export const measure = async ({ rounds }: Sizes): Promise<Report> => {
       "start.vs_official": ratio(trivial.ours, trivial.official).median
     }
   }
-}
-
-/** Runs `use` with the environment that makes the real Codex ask a model which always answers at once. */
-const withModel = <A>(use: (env: Readonly<Record<string, string>>) => Promise<A>): Promise<A> =>
-  FakeModel.FakeModel.pipe(
-    Effect.flatMap(({ cli }) => Effect.promise(() => use(cli.env))),
-    Effect.provide(
-      FakeModel.layer(() => ModelReply.message("Hello.")).pipe(
-        Layer.provide([
-          NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" }),
-          NodeServices.layer
-        ])
-      )
-    ),
-    Effect.runPromise
-  )
-
-const realCodex = (): string => {
-  const [triple, target] = process.platform === "darwin"
-    ? ["apple-darwin", "darwin"]
-    : ["unknown-linux-musl", "linux"]
-  const codex = createRequire(import.meta.url).resolve("@openai/codex/package.json")
-  const native = createRequire(codex).resolve(`@openai/codex-${target}-${process.arch}/package.json`)
-  const arch = process.arch === "arm64" ? "aarch64" : "x86_64"
-  return join(dirname(native), "vendor", `${arch}-${triple}`, "bin", "codex")
 }
