@@ -20,7 +20,8 @@ for (const name of readdirSync("packages")) {
     .map((file) => file.replaceAll("\\", "/"))
     .filter((file) => file !== "index.ts" && !/(^|\/)(internal|generated|appserver)\//.test(file))
     .map((file) => ({ file, module: basename(file, ".ts") }))
-    .toSorted((a, b) => a.module < b.module ? -1 : 1)
+    // As the formatter sorts.
+    .toSorted((a, b) => a.module.toLowerCase() < b.module.toLowerCase() ? -1 : 1)
 
   for (const [index, { file, module }] of modules.entries()) {
     if (!/^[A-Z][A-Za-z0-9]*$/.test(module)) report(`${src}/${file}: a public module has a PascalCase name`)

@@ -139,6 +139,11 @@ const advance = (
     case "turn.started":
     // The program ends with the message of a failure.
     case "turn.failed":
+    // Only over an app-server.
+    case "item.delta":
+    case "plan.updated":
+    case "diff.updated":
+    case "usage.updated":
       return [state, []]
     case "item.started":
     case "item.updated":

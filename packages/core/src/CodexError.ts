@@ -386,6 +386,29 @@ export class Stopped extends Schema.TaggedError<Stopped>("@effect-codex/core/Cod
 }
 
 /**
+ * The app-server refused what was asked of it, or the connection to it was lost. `problem` is what it, or the
+ * connection, said.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class AppServerFailed
+  extends Schema.TaggedError<AppServerFailed>("@effect-codex/core/CodexError/AppServerFailed")("AppServerFailed", {
+    problem: Schema.String,
+    /** Whether it was out of reach, and another try may find it. */
+    unreachable: Schema.Boolean
+  })
+{
+  override get message(): string {
+    return this.problem
+  }
+
+  get isTransient(): boolean {
+    return this.unreachable
+  }
+}
+
+/**
  * An option was refused before anything was started.
  *
  * @category reasons
@@ -435,6 +458,7 @@ export const CodexErrorReason = Schema.Union([
   StorageFailed,
   OutputUndecodable,
   Stopped,
+  AppServerFailed,
   InvalidOption
 ])
 

@@ -6,13 +6,16 @@
  * know, or that do not have the shape that it knows, arrive as {@link Unknown} with their raw JSON, so that
  * tomorrow's CLI does not break today's program.
  *
+ * Over an app-server there are events more, which `codex exec` never prints: {@link ItemDelta}, {@link PlanUpdated},
+ * {@link DiffUpdated} and {@link UsageUpdated}. What a turn comes to is told without them.
+ *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import type { Unify } from "effect/Unify"
 import * as CodexItem from "./CodexItem.ts"
 import * as Check from "./internal/check.ts"
-import { keepUnknownFields, optionalCount } from "./internal/wire.ts"
+import { keepUnknownFields, openLiterals, optionalCount } from "./internal/wire.ts"
 
 // =============================================================================
 // Models
@@ -205,6 +208,107 @@ export type ErrorEvent = typeof error.Type
  */
 export const ErrorEvent: Schema.Codec<ErrorEvent> = keepUnknownFields(error)
 
+const itemDelta = Schema.Struct({
+  type: Schema.Literal("item.delta"),
+  item_id: Schema.String,
+  kind: openLiterals(["text", "reasoning", "raw_reasoning", "output", "plan", "progress"]),
+  delta: Schema.String,
+  part: Schema.optionalKey(Schema.Finite)
+})
+
+/**
+ * More of an item, while it is made: of a message (`text`), of the summary of the reasoning or the reasoning itself
+ * (then `part` counts its paragraphs, from 0), of a command's `output`, of a `plan`, or a word on an MCP tool's
+ * `progress`. Only over an app-server.
+ *
+ * `item_id` is the id of the item when it is completed, which tells the whole of it. The deltas of a command are not all
+ * of its output: what it wrote before it was told of is not among them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ItemDelta = typeof itemDelta.Type
+
+/**
+ * Schema of {@link ItemDelta}.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ItemDelta: Schema.Codec<ItemDelta> = keepUnknownFields(itemDelta)
+
+const planUpdated = Schema.Struct({
+  type: Schema.Literal("plan.updated"),
+  explanation: Schema.NullOr(Schema.String),
+  plan: Schema.Array(Schema.Struct({
+    step: Schema.String,
+    status: openLiterals(["pending", "in_progress", "completed"])
+  }))
+})
+
+/**
+ * The agent's plan, whole, with what a `todo_list` item leaves out. Only over an app-server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PlanUpdated = typeof planUpdated.Type
+
+/**
+ * Schema of {@link PlanUpdated}.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const PlanUpdated: Schema.Codec<PlanUpdated> = keepUnknownFields(planUpdated)
+
+const diffUpdated = Schema.Struct({
+  type: Schema.Literal("diff.updated"),
+  diff: Schema.String
+})
+
+/**
+ * All that the turn has changed so far, as a unified diff. The same may come several times. Only over an app-server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type DiffUpdated = typeof diffUpdated.Type
+
+/**
+ * Schema of {@link DiffUpdated}.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const DiffUpdated: Schema.Codec<DiffUpdated> = keepUnknownFields(diffUpdated)
+
+const usageUpdated = Schema.Struct({
+  type: Schema.Literal("usage.updated"),
+  usage: tokenUsage,
+  last: tokenUsage,
+  context_window: Schema.NullOr(Schema.Finite)
+})
+
+/**
+ * Tokens after another answer of the model: `usage` is the running total of the thread, `last` that of the answer, and
+ * `context_window` how many the model can hold, if it is known. Only over an app-server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type UsageUpdated = typeof usageUpdated.Type
+
+/**
+ * Schema of {@link UsageUpdated}.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const UsageUpdated: Schema.Codec<UsageUpdated> = keepUnknownFields(
+  Schema.Struct({ ...usageUpdated.fields, usage: TokenUsage, last: TokenUsage })
+)
+
 /**
  * A line that this version does not know: an event of a new type, one without the shape of its type
  * (then `issue` tells what is wrong with it), or text that is not JSON (then `raw` is that text).
@@ -241,6 +345,10 @@ export interface ByType {
   readonly "item.updated": ItemUpdated
   readonly "item.completed": ItemCompleted
   readonly error: ErrorEvent
+  readonly "item.delta": ItemDelta
+  readonly "plan.updated": PlanUpdated
+  readonly "diff.updated": DiffUpdated
+  readonly "usage.updated": UsageUpdated
   readonly unknown: Unknown
 }
 
@@ -267,6 +375,10 @@ export const CodexEvent: Schema.Codec<CodexEvent> = Schema.Union([
   ItemUpdated,
   ItemCompleted,
   ErrorEvent,
+  ItemDelta,
+  PlanUpdated,
+  DiffUpdated,
+  UsageUpdated,
   Unknown
 ])
 
@@ -362,7 +474,11 @@ const known = Check.byType([
   error,
   itemStarted,
   itemUpdated,
-  itemCompleted
+  itemCompleted,
+  itemDelta,
+  planUpdated,
+  diffUpdated,
+  usageUpdated
 ])
 
 interface AnyItemEvent {

@@ -1,5 +1,6 @@
 /**
- * What the client tells of its own doings: attempts, retries, streams that start, sessions that it updates.
+ * What the client tells of its own doings: attempts, retries, streams that start, sessions that it
+ * updates, approvals.
  *
  * These are for dashboards, audits and tests, and tell nothing of what was said: neither prompts nor output nor
  * secrets. They encode and decode (`Schema.toCodecJson(CodexHookEvent.CodexHookEvent)`), so that they can be
@@ -242,6 +243,56 @@ export const SessionUpdated = Schema.Struct({
   metadata: Schema.Struct({ turnCount: Schema.Int, successCount: Schema.Int, failureCount: Schema.Int })
 })
 
+const approval = {
+  /** The kind of the `ApprovalRequest`. */
+  kind: Schema.String,
+  /** The method by which the app-server asked. */
+  method: Schema.String,
+  turnId: Schema.optionalKey(Schema.String),
+  itemId: Schema.optionalKey(Schema.String)
+}
+
+/**
+ * The agent asks for approval.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ApprovalRequested = typeof ApprovalRequested.Type
+
+/**
+ * Schema of {@link ApprovalRequested}.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ApprovalRequested = Schema.Struct({ type: Schema.Literal("approval.requested"), ...common, ...approval })
+
+/**
+ * The agent has its answer: the one that was `decided`, or "no" after a `timeout` or as who decides `failed`; or it does
+ * not wait for one any more, as its request was `withdrawn`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ApprovalAnswered = typeof ApprovalAnswered.Type
+
+/**
+ * Schema of {@link ApprovalAnswered}.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ApprovalAnswered = Schema.Struct({
+  type: Schema.Literal("approval.answered"),
+  ...common,
+  ...approval,
+  outcome: Schema.Literals(["decided", "timeout", "failed", "withdrawn"]),
+  /** The type of the `ApprovalAnswer`. */
+  answer: Schema.optionalKey(Schema.String),
+  duration: Schema.Duration
+})
+
 /**
  * Something that the client did.
  *
@@ -265,5 +316,7 @@ export const CodexHookEvent = Schema.Union([
   LiveStartupFailed,
   LiveStartupRetried,
   LiveEvent,
-  SessionUpdated
+  SessionUpdated,
+  ApprovalRequested,
+  ApprovalAnswered
 ])

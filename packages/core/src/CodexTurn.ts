@@ -206,6 +206,11 @@ export const reduce = (state: State, event: CodexEvent.CodexEvent): State => {
       return putItem(state, event.item)
     case "error":
       return { ...state, notices: Chunk.append(state.notices, event.message) }
+    // The items tell it all once they are completed.
+    case "item.delta":
+    case "plan.updated":
+    case "diff.updated":
+    case "usage.updated":
     case "unknown":
       return state
   }

@@ -5,6 +5,11 @@
  *
  * @since 0.1.0
  */
+export * as ApprovalAnswer from "./ApprovalAnswer.ts"
+export * as ApprovalQueue from "./ApprovalQueue.ts"
+export * as ApprovalRequest from "./ApprovalRequest.ts"
+export * as ApprovalRules from "./ApprovalRules.ts"
+export * as Approvals from "./Approvals.ts"
 export * as Codex from "./Codex.ts"
 export * as CodexCli from "./CodexCli.ts"
 export * as CodexConfig from "./CodexConfig.ts"

@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+export * as NodeApprovals from "./NodeApprovals.ts"
 export * as NodeAppServer from "./NodeAppServer.ts"
 export * as NodeCodex from "./NodeCodex.ts"
 export * as NodeCodexCli from "./NodeCodexCli.ts"
