@@ -15,8 +15,8 @@
  * const layer = ApprovalRules.layer([
  *   ApprovalRules.command(["git", "status"]),
  *   ApprovalRules.command(["npm", "test"], "acceptForSession"),
- *   ApprovalRules.folder("/work/shop/.env", "decline"),
- *   ApprovalRules.folder("/work/shop"),
+ *   ApprovalRules.folder("/srv/shop/.env", "decline"),
+ *   ApprovalRules.folder("/srv/shop"),
  *   ApprovalRules.host("*.npmjs.org")
  * ])
  * ```
@@ -65,7 +65,7 @@ export const Rule = Schema.Union([
   Schema.Struct({
     type: Schema.Literal("folder"),
     path: Schema.String.check(
-      Schema.makeFilter((path) => isAbsolute(path) ? undefined : "must be an absolute path, such as /work/shop")
+      Schema.makeFilter((path) => isAbsolute(path) ? undefined : "must be an absolute path, such as /srv/shop")
     ),
     decision: Decision
   }),

@@ -90,25 +90,25 @@ describe("a rule for commands", () => {
 
 describe("a rule for a folder", () => {
   it.effect("is one for every file in it, wherever a path winds", () =>
-    decides([ApprovalRules.folder("/work/shop")], [
-      [fileChange(["/work/shop/a.ts", "/work/shop/deep/er/b.ts"]), "accept"],
-      [fileChange(["/work/shop"]), "accept"],
-      [fileChange(["/work/shop/../shop/./a.ts"]), "accept"],
-      [fileChange([["/work/shop/a", "/work/shop/b"]]), "accept"],
-      [fileChange(["/work/shop/a"], { grantRoot: "/work/shop/b" }), "accept"],
-      [fileChange(["/work/shop/a"], { grantRoot: "/work" }), "decline"],
-      [fileChange(["/work/shopping/a.ts"]), "decline"],
-      [fileChange(["/work/shop/../a.ts"]), "decline"],
-      [fileChange(["/work/shop/a/../../b.ts"]), "decline"],
-      [fileChange(["/work/Shop/a.ts"]), "decline"],
-      [fileChange(["/work/shop/a", "/etc/passwd"]), "decline"],
-      [fileChange([["/work/shop/a", "/etc/passwd"]]), "decline"],
+    decides([ApprovalRules.folder("/srv/shop")], [
+      [fileChange(["/srv/shop/a.ts", "/srv/shop/deep/er/b.ts"]), "accept"],
+      [fileChange(["/srv/shop"]), "accept"],
+      [fileChange(["/srv/shop/../shop/./a.ts"]), "accept"],
+      [fileChange([["/srv/shop/a", "/srv/shop/b"]]), "accept"],
+      [fileChange(["/srv/shop/a"], { grantRoot: "/srv/shop/b" }), "accept"],
+      [fileChange(["/srv/shop/a"], { grantRoot: "/srv" }), "decline"],
+      [fileChange(["/srv/shopping/a.ts"]), "decline"],
+      [fileChange(["/srv/shop/../a.ts"]), "decline"],
+      [fileChange(["/srv/shop/a/../../b.ts"]), "decline"],
+      [fileChange(["/srv/Shop/a.ts"]), "decline"],
+      [fileChange(["/srv/shop/a", "/etc/passwd"]), "decline"],
+      [fileChange([["/srv/shop/a", "/etc/passwd"]]), "decline"],
       [fileChange(["work/shop/a.ts"]), "decline"],
       [fileChange(["a.ts"]), "decline"],
-      [fileChange(["/work/shop/a\0"]), "decline"],
+      [fileChange(["/srv/shop/a\0"]), "decline"],
       [fileChange([]), "decline"],
       [fileChange(undefined), "decline"],
-      [fileChange(undefined, { grantRoot: "/work/shop" }), "decline"]
+      [fileChange(undefined, { grantRoot: "/srv/shop" }), "decline"]
     ]))
 
   it.effect("of Windows", () =>
@@ -124,11 +124,11 @@ describe("a rule for a folder", () => {
     ]))
 
   it.effect("may say no, in any case of letters, before another one says yes", () =>
-    decides([ApprovalRules.folder("/work/.git", "decline"), ApprovalRules.folder("/work", "acceptForSession")], [
-      [fileChange(["/work/a.ts"]), "acceptForSession"],
-      [fileChange(["/work/.git/hooks/post-commit"]), "decline"],
-      [fileChange(["/work/.GIT/hooks/post-commit"]), "decline"],
-      [fileChange(["/work/a.ts", "/work/x/../.git/config"]), "decline"]
+    decides([ApprovalRules.folder("/srv/.git", "decline"), ApprovalRules.folder("/srv", "acceptForSession")], [
+      [fileChange(["/srv/a.ts"]), "acceptForSession"],
+      [fileChange(["/srv/.git/hooks/post-commit"]), "decline"],
+      [fileChange(["/srv/.GIT/hooks/post-commit"]), "decline"],
+      [fileChange(["/srv/a.ts", "/srv/x/../.git/config"]), "decline"]
     ]))
 
   it.effect.prop(
@@ -136,12 +136,12 @@ describe("a rule for a folder", () => {
     { parts: Schema.Array(Schema.Literals(["a", "b", ".", "", "..", "shop"])) },
     ({ parts }) =>
       Effect.gen(function*() {
-        const path = `/work/shop/${parts.join("/")}`
+        const path = `/srv/shop/${parts.join("/")}`
         // The same as the platform's own view of a path, by way of a URL.
         const { pathname } = new URL(path, "file:///")
-        const inside = `${pathname.replaceAll(/\/+/g, "/")}/`.startsWith("/work/shop/")
+        const inside = `${pathname.replaceAll(/\/+/g, "/")}/`.startsWith("/srv/shop/")
         const expected = parts.includes("") ? undefined : inside ? "accept" : "decline"
-        const answer = yield* decide([ApprovalRules.folder("/work/shop")], fileChange([path]))
+        const answer = yield* decide([ApprovalRules.folder("/srv/shop")], fileChange([path]))
         if (expected !== undefined) assert.strictEqual(answer, expected, path)
         const winding = yield* decide([ApprovalRules.folder(path)], fileChange([`${path}/x`]))
         assert.strictEqual(winding, "accept", path)
@@ -153,15 +153,15 @@ describe("a rule for a folder", () => {
       const realPath = (path: string) =>
         path.includes("broken") ? Effect.fail("broken") : Effect.succeed(path.replace("/link", "/../etc"))
       const policy = yield* ApprovalRules.make(
-        [ApprovalRules.folder("/etc/secret", "cancel"), ApprovalRules.folder("/work/link")],
+        [ApprovalRules.folder("/etc/secret", "cancel"), ApprovalRules.folder("/srv/link")],
         { realPath }
       )
       const type = (path: string) => Effect.map(policy.decide(fileChange([path])), ({ type }) => type)
       assert.strictEqual(yield* type("/etc/a"), "accept")
-      assert.strictEqual(yield* type("/work/link/a"), "accept")
-      assert.strictEqual(yield* type("/work/link/secret/a"), "cancel")
-      assert.strictEqual(yield* type("/work/a"), "decline")
-      const failure = yield* Effect.flip(policy.decide(fileChange(["/work/broken"])))
+      assert.strictEqual(yield* type("/srv/link/a"), "accept")
+      assert.strictEqual(yield* type("/srv/link/secret/a"), "cancel")
+      assert.strictEqual(yield* type("/srv/a"), "decline")
+      const failure = yield* Effect.flip(policy.decide(fileChange(["/srv/broken"])))
       assert.instanceOf(failure, Approvals.ApprovalFailed)
       assert.strictEqual(failure.cause, "broken")
     }))
@@ -239,7 +239,7 @@ describe("rules", () => {
         )
       assert.strictEqual(
         yield* refused(ApprovalRules.folder("src")),
-        "Option `rules.1.path`: must be an absolute path, such as /work/shop"
+        "Option `rules.1.path`: must be an absolute path, such as /srv/shop"
       )
       for (const host of ["", "a.*.org", "*example.org", "https://example.org", "a b"]) {
         assert.include(yield* refused(ApprovalRules.host(host)), "Option `rules.1.host`: must be a host")

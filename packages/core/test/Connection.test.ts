@@ -23,7 +23,7 @@ describe("stdio", () => {
     Effect.gen(function*() {
       const server = yield* ServerProcess.make()
       const { pid } = yield* server.provide(
-        Connection.stdio({ config: { model: "m" }, args: ["--enable", "x"], workingDirectory: "/work" })
+        Connection.stdio({ config: { model: "m" }, args: ["--enable", "x"], workingDirectory: "/srv" })
       )
       assert.strictEqual(pid, 42)
       assert.strictEqual(server.commands.length, 1)
@@ -42,7 +42,7 @@ describe("stdio", () => {
           "--enable",
           "x"
         ],
-        "/work"
+        "/srv"
       ])
       assert.deepStrictEqual(command?.options.env?.MARK, "tree")
       assert.deepStrictEqual(command?.options.extendEnv, false)

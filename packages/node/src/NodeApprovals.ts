@@ -9,7 +9,7 @@
  *
  * const layer = NodeApprovals.layerRules([
  *   ApprovalRules.command(["npm", "test"]),
- *   ApprovalRules.folder("/work/shop")
+ *   ApprovalRules.folder("/srv/shop")
  * ], { orElse: NodeApprovals.terminal })
  * ```
  *

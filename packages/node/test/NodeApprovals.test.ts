@@ -106,7 +106,7 @@ describe("a person at the terminal", () => {
   it.effect("sees what it is about", () =>
     Effect.gen(function*() {
       const { seen } = yield* answered(
-        command("npm test", { reason: "to see", cwd: "/work", additionalPermissions: { network: { enabled: true } } }),
+        command("npm test", { reason: "to see", cwd: "/srv", additionalPermissions: { network: { enabled: true } } }),
         "enter"
       )
       assert.include(
@@ -114,7 +114,7 @@ describe("a person at the terminal", () => {
         `
 Codex wants to run a command:
   | npm test
-In /work
+In /srv
 With more permissions:
   | {
   |   "network": {

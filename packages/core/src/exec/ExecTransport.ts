@@ -24,6 +24,7 @@ import type { TurnRequest } from "../CodexOptions.ts"
 import { CodexTransport, type Worker } from "../CodexTransport.ts"
 import * as ConfigFile from "../internal/configFile.ts"
 import * as ExecCommand from "../internal/execCommand.ts"
+import { exitStatus } from "../internal/exitStatus.ts"
 import { failOnceNoted } from "../internal/failOnceNoted.ts"
 import * as InputFiles from "../internal/inputFiles.ts"
 import { LineSplitter } from "../internal/lines.ts"
@@ -240,21 +241,6 @@ const exitGrace = Duration.seconds(10)
 
 /** How long a pipe may stay open after the CLI has ended. */
 const pipeGrace = Duration.millis(500)
-
-interface ExitStatus {
-  readonly exitCode?: number
-  readonly signal?: string
-}
-
-const exitStatus = (handle: ChildProcessSpawner.ChildProcessHandle): Effect.Effect<ExitStatus> =>
-  Effect.match(handle.exitCode, {
-    onSuccess: (exitCode): ExitStatus => ({ exitCode }),
-    // Effect reports death by a signal as an error that names it.
-    onFailure: (error): ExitStatus => {
-      const signal = /\bSIG[A-Z0-9]+\b/.exec(String(error.reason.cause))
-      return signal === null ? {} : { signal: signal[0] }
-    }
-  })
 
 /** Completes when the CLI is gone, and what it left behind had its time to let go of the pipe. */
 const abandoned = (handle: ChildProcessSpawner.ChildProcessHandle, tree: ProcessTree): Effect.Effect<void> =>

@@ -93,6 +93,7 @@ export class Fanout<A> {
     subscription: Subscription<A>
   ): Effect.Effect<Stream.Stream<A, ConnectionError.ConnectionError>, never, Scope.Scope> {
     return Effect.acquireRelease(
+      // Its bound is `limit`, in sizes instead of elements: who publishes asks `isCongested` first.
       Effect.map(Queue.unbounded<Sized<A>, ConnectionError.ConnectionError | Cause.Done>(), (queue) => {
         const subscriber: Subscriber<A> = { ...subscription, queue, size: 0, taken: 0 }
         if (this.#failure === undefined) this.#subscribers.add(subscriber)

@@ -46,7 +46,7 @@ export const permissions = (permissions: RequestOf<"permissions">["permissions"]
   kind: "permissions",
   method: "item/permissions/requestApproval",
   permissions,
-  cwd: "/work",
+  cwd: "/srv",
   ...ids
 })
 
@@ -101,7 +101,7 @@ export const currentTime: RequestOf<"currentTime"> = { kind: "currentTime", meth
 export const all: ReadonlyArray<ApprovalRequest> = [
   command("git status"),
   network("example.org"),
-  fileChange(["/work/a"]),
+  fileChange(["/srv/a"]),
   permissions({ network: { enabled: true } }),
   mcpTool,
   elicitation(),
