@@ -87,10 +87,14 @@ export const layer = Layer.effect(
   })
 ).pipe(Layer.provide(NodeServices.layer))
 
+const untilStarted = { schedule: Schedule.spaced("20 millis"), times: 500 }
+
 /** Clients wait until the server has started up. */
 export const layerClient = (socket: string, startupParameters: Record<string, string> = {}) =>
   PgClient.layerFrom(
     PgClient.make({ path: socket, username: "postgres", database: "postgres", startupParameters }).pipe(
-      Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 500 })
+      Effect.retry(untilStarted),
+      // One that was refused may be the first that is used.
+      Effect.tap((sql) => Effect.retry(sql`SELECT 1`, untilStarted))
     )
   )
