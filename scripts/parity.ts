@@ -1,11 +1,11 @@
 /**
- * Keeps docs/parity.md true: every row of its tables names a test, or says why we differ ("On purpose: ..."); and every
- * test, and every member of a module, that it names is there.
+ * Keeps docs/parity*.md true: every row of their tables names a test, or says why we differ ("On purpose: ..."); and
+ * every test, every member of a module, and every method of the client of an app-server, that they name is there.
  */
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { basename } from "node:path"
 
-const text = readFileSync("docs/parity.md", "utf8")
+const text = globSync("docs/parity*.md").map((file) => readFileSync(file, "utf8")).join("\n")
 const problems: Array<string> = []
 
 for (const row of text.split("\n").filter((line) => /^\| (?!-|Theirs|Defect)/.test(line))) {
@@ -39,6 +39,12 @@ for (const [, module = "", member = ""] of text.matchAll(/`([A-Z]\w+)\.([a-zA-Z]
   const source = sources.get(module)
   const isThere = new RegExp(`^export (const|function|class|interface|type) ${member}\\b`, "m").test(source ?? "")
   if (source !== undefined && !isThere) problems.push(`no such member: ${module}.${member}`)
+}
+
+const [client = "", methods = ""] = ["Client", "methods"].map((name) => sources.get(name))
+for (const [, path = ""] of text.matchAll(/`client\.([\w.]+)/g)) {
+  const isThere = methods.includes(`"${path.replaceAll(".", "/")}"`) || client.includes(`  readonly ${path}: `)
+  if (!isThere) problems.push(`no such method: client.${path}`)
 }
 
 console.log(problems.length === 0 ? `${tests.length} tests are there` : problems.join("\n"))

@@ -144,6 +144,8 @@ const advance = (
     case "plan.updated":
     case "diff.updated":
     case "usage.updated":
+    case "approval.requested":
+    case "approval.resolved":
       return [state, []]
     case "item.started":
     case "item.updated":

@@ -8,7 +8,7 @@
  * Every request is answered, and in time: where a policy fails, dies, takes longer than the time limit, or gives an
  * answer that does not fit, the answer is "no" ({@link ApprovalRequest} says what that means), and a warning is logged. A
  * policy is interrupted when the agent does not wait for it any more. The `CodexHook` is told of each request and each
- * answer.
+ * answer, as far as it keeps up; for a record that has every "yes", see {@link tap}.
  *
  * Whether the agent asks at all is up to the thread's approval policy.
  *
@@ -185,6 +185,47 @@ export const acceptAll: Policy = make({
  * @since 0.1.0
  */
 export const commandsOnly: Policy = make({ command: () => Effect.succeed(ApprovalAnswer.accept) })
+
+// =============================================================================
+// Combinators
+// =============================================================================
+
+/**
+ * Runs `f` for each answer before the agent has it, and waits for it: for a record without gaps. Where `f` fails, the
+ * answer is "no", so that there is no "yes" which `f` has not seen.
+ *
+ * A policy that fails says "no", and `f` is told so (`decline`). It is not told of a "no" because time is up, nor of a
+ * request that was taken back; the `CodexHook` is. The time that `f` takes counts as the policy's.
+ *
+ * **Example** (What was allowed, on record)
+ *
+ * ```ts
+ * import * as Approvals from "@effect-codex/core/Approvals"
+ * import * as Effect from "effect/Effect"
+ * import * as FileSystem from "effect/FileSystem"
+ *
+ * const recorded = Approvals.tap(
+ *   Approvals.acceptAll,
+ *   Effect.fnUntraced(function*({ kind, raw }, { type }) {
+ *     const fs = yield* FileSystem.FileSystem
+ *     yield* fs.writeFileString("approvals.jsonl", `${JSON.stringify({ kind, raw, answer: type })}\n`, { flag: "a" })
+ *   })
+ * )
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const tap = <R, E, R2>(
+  self: Policy<R>,
+  f: (request: ApprovalRequest, answer: ApprovalAnswer.ApprovalAnswer) => Effect.Effect<unknown, E, R2>
+): Policy<R | R2> =>
+  fromFunction((request) =>
+    self.decide(request).pipe(
+      Effect.tapCause(() => f(request, ApprovalAnswer.decline)),
+      Effect.tap((answer) => f(request, answer))
+    )
+  )
 
 // =============================================================================
 // Layers

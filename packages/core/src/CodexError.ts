@@ -409,6 +409,68 @@ export class AppServerFailed
 }
 
 /**
+ * The app-server at `address` wants another token, or a token at all. That the service of the model wants another login
+ * is a `TurnFailed` of the kind `unauthorized`.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>("@effect-codex/core/CodexError/Unauthorized")(
+  "Unauthorized",
+  { address: Schema.String }
+) {
+  override get message(): string {
+    return `The app-server at ${this.address} refused the token: pass the one that it was started with as \`token\``
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * The turn takes no more words: it has ended, or is a review or a compaction. `description` is what Codex said.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NotSteerable
+  extends Schema.TaggedError<NotSteerable>("@effect-codex/core/CodexError/NotSteerable")("NotSteerable", {
+    threadId: Schema.String,
+    turnId: Schema.String,
+    description: Schema.String
+  })
+{
+  override get message(): string {
+    return `Turn ${this.turnId} can't be steered (${this.description}): say it in the next turn`
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
+ * More events waited for this observer of a turn than its `bufferSize`. The turn goes on, as do its other observers.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ObserverTooSlow
+  extends Schema.TaggedError<ObserverTooSlow>("@effect-codex/core/CodexError/ObserverTooSlow")("ObserverTooSlow", {
+    limit: Schema.Finite
+  })
+{
+  override get message(): string {
+    return `More than ${this.limit} events waited for an observer of the turn: observe it anew, or with a larger \`bufferSize\``
+  }
+
+  get isTransient(): boolean {
+    return false
+  }
+}
+
+/**
  * An option was refused before anything was started.
  *
  * @category reasons
@@ -459,6 +521,9 @@ export const CodexErrorReason = Schema.Union([
   OutputUndecodable,
   Stopped,
   AppServerFailed,
+  Unauthorized,
+  NotSteerable,
+  ObserverTooSlow,
   InvalidOption
 ])
 

@@ -7,7 +7,8 @@
  * tomorrow's CLI does not break today's program.
  *
  * Over an app-server there are events more, which `codex exec` never prints: {@link ItemDelta}, {@link PlanUpdated},
- * {@link DiffUpdated} and {@link UsageUpdated}. What a turn comes to is told without them.
+ * {@link DiffUpdated}, {@link UsageUpdated}, {@link ApprovalRequested} and {@link ApprovalResolved}. What a turn comes to
+ * is told without them.
  *
  * @since 0.1.0
  */
@@ -309,6 +310,65 @@ export const UsageUpdated: Schema.Codec<UsageUpdated> = keepUnknownFields(
   Schema.Struct({ ...usageUpdated.fields, usage: TokenUsage, last: TokenUsage })
 )
 
+const approval = {
+  /** Of the turn, or of one of its sub-agents. */
+  thread_id: Schema.String,
+  request_id: Schema.Union([Schema.String, Schema.Finite]),
+  /** The kind of the `ApprovalRequest`; of a request that this version can't read, its method. */
+  kind: openLiterals([
+    "command",
+    "network",
+    "fileChange",
+    "permissions",
+    "mcpTool",
+    "elicitation",
+    "userInput",
+    "toolCall",
+    "currentTime"
+  ]),
+  /** The item that it is about. */
+  item_id: Schema.optionalKey(Schema.String)
+}
+
+const approvalRequested = Schema.Struct({ type: Schema.Literal("approval.requested"), ...approval })
+
+/**
+ * The agent asks this program, and waits for the answer. That is the `Approvals` policy's to give, or a handler's: the
+ * event only tells. Until {@link ApprovalResolved} with the same `request_id`, the agent is not idle. Only over an
+ * app-server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ApprovalRequested = typeof approvalRequested.Type
+
+/**
+ * Schema of {@link ApprovalRequested}.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ApprovalRequested: Schema.Codec<ApprovalRequested> = keepUnknownFields(approvalRequested)
+
+const approvalResolved = Schema.Struct({ type: Schema.Literal("approval.resolved"), ...approval })
+
+/**
+ * The agent does not wait for the answer any more: it has one, from here or from elsewhere, or has taken its request
+ * back. Only over an app-server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ApprovalResolved = typeof approvalResolved.Type
+
+/**
+ * Schema of {@link ApprovalResolved}.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ApprovalResolved: Schema.Codec<ApprovalResolved> = keepUnknownFields(approvalResolved)
+
 /**
  * A line that this version does not know: an event of a new type, one without the shape of its type
  * (then `issue` tells what is wrong with it), or text that is not JSON (then `raw` is that text).
@@ -349,6 +409,8 @@ export interface ByType {
   readonly "plan.updated": PlanUpdated
   readonly "diff.updated": DiffUpdated
   readonly "usage.updated": UsageUpdated
+  readonly "approval.requested": ApprovalRequested
+  readonly "approval.resolved": ApprovalResolved
   readonly unknown: Unknown
 }
 
@@ -379,6 +441,8 @@ export const CodexEvent: Schema.Codec<CodexEvent> = Schema.Union([
   PlanUpdated,
   DiffUpdated,
   UsageUpdated,
+  ApprovalRequested,
+  ApprovalResolved,
   Unknown
 ])
 
@@ -478,7 +542,9 @@ const known = Check.byType([
   itemDelta,
   planUpdated,
   diffUpdated,
-  usageUpdated
+  usageUpdated,
+  approvalRequested,
+  approvalResolved
 ])
 
 interface AnyItemEvent {

@@ -150,7 +150,8 @@ export interface CodexOptions {
   readonly firstEventTimeout?: Duration.Input | undefined
   /**
    * How long the agent may make no progress (default: for ever, as a command of the agent may take hours).
-   * A reconnect is no progress. Time in which the stream's consumer is busy does not count.
+   * A reconnect is no progress. Time in which the stream's consumer is busy does not count, nor time in which the agent
+   * waits for an answer of `Approvals`.
    */
   readonly idleTimeout?: Duration.Input | undefined
   /** How long one attempt may take (default: for ever). `Effect.timeout` limits all attempts together. */

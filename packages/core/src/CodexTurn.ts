@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import * as CodexEvent from "./CodexEvent.ts"
 import * as CodexItem from "./CodexItem.ts"
+import { itemKey } from "./internal/itemKey.ts"
 import { openLiterals } from "./internal/wire.ts"
 
 // =============================================================================
@@ -211,6 +212,8 @@ export const reduce = (state: State, event: CodexEvent.CodexEvent): State => {
     case "plan.updated":
     case "diff.updated":
     case "usage.updated":
+    case "approval.requested":
+    case "approval.resolved":
     case "unknown":
       return state
   }
@@ -270,20 +273,12 @@ const ofType = <Type extends ItemType>(
 ): ReadonlyArray<ItemOf<Type>> => items.filter((item): item is ItemOf<Type> => item.type === type)
 
 const putItem = (state: State, item: CodexItem.CodexItem): State => {
-  const id = item.type === "unknown" ? unknownId(state, item) : item.id
+  const id = itemKey(item, Chunk.size(state.order))
   return {
     ...state,
     order: HashMap.has(state.items, id) ? state.order : Chunk.append(state.order, id),
     items: HashMap.set(state.items, id, item)
   }
-}
-
-// An unknown item most likely has an id too; one that has none is never the same as another.
-const unknownId = (state: State, item: CodexItem.Unknown): string => {
-  const raw = item.raw
-  return typeof raw === "object" && raw !== null && "id" in raw && typeof raw.id === "string"
-    ? raw.id
-    : `unknown ${Chunk.size(state.order)}`
 }
 
 const difference = (

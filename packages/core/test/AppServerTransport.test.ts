@@ -1,13 +1,16 @@
 /**
  * The transport over an app-server that the test plays: what it asks, and what it makes of the answers.
  */
+import * as ApprovalAnswer from "@effect-codex/core/ApprovalAnswer"
+import * as Approvals from "@effect-codex/core/Approvals"
+import * as ApprovalServing from "@effect-codex/core/appserver/ApprovalServing"
 import * as AppServerTransport from "@effect-codex/core/appserver/AppServerTransport"
 import * as Client from "@effect-codex/core/appserver/Client"
 import * as ConnectionError from "@effect-codex/core/appserver/ConnectionError"
 import * as Codex from "@effect-codex/core/Codex"
 import * as CodexCli from "@effect-codex/core/CodexCli"
 import * as CodexError from "@effect-codex/core/CodexError"
-import type { CodexEvent } from "@effect-codex/core/CodexEvent"
+import * as CodexEvent from "@effect-codex/core/CodexEvent"
 import * as CodexInput from "@effect-codex/core/CodexInput"
 import * as CodexOptions from "@effect-codex/core/CodexOptions"
 import { CodexTransport, type Worker } from "@effect-codex/core/CodexTransport"
@@ -17,11 +20,13 @@ import * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PlatformError from "effect/PlatformError"
+import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
@@ -42,7 +47,7 @@ const run = Effect.fnUntraced(function*(
   options: CodexOptions.CodexOptions = {},
   input?: CodexInput.CodexInput
 ) {
-  const events: Array<CodexEvent> = []
+  const events: Array<CodexEvent.CodexEvent> = []
   yield* transport.turn(yield* requestOf(options, input)).pipe(
     Stream.runForEach((event) => Effect.sync(() => events.push(event)))
   )
@@ -676,7 +681,8 @@ describe("a connection that is lost", () => {
       const causes = [
         new CodexError.SpawnFailed({ command: "codex", code: "NotFound", description: "it is not there" }),
         new CodexError.InvalidOption({ option: "url", problem: "is none" }),
-        new CodexError.LineTooLong({ limit: 1 })
+        new CodexError.LineTooLong({ limit: 1 }),
+        new CodexError.Unauthorized({ address: "127.0.0.1:1" })
       ]
       for (const cause of causes) {
         const failing = Effect.fail(ConnectionError.fromReason(cause))
@@ -709,6 +715,125 @@ describe("a connection that is lost", () => {
       const reason = yield* reasonOf(run(server))
       assert.deepInclude(reason, { _tag: "AppServerFailed", unreachable: false })
       assert.match(reason.message, /thread\/start: Codex sent result that this version cannot decode/)
+    }))
+})
+
+describe("what the agent asks", () => {
+  const command = "item/commandExecution/requestApproval"
+
+  /** A server whose requests are answered when the test says so. */
+  const serve = Effect.fnUntraced(function*() {
+    const answers = yield* Queue.unbounded<ApprovalAnswer.ApprovalAnswer>()
+    const server = FakeAppServer.serveApp()
+    const connect = Effect.tap(server.connect, ({ rpc }) => ApprovalServing.serve(rpc))
+    const transport = yield* AppServerTransport.make(connect).pipe(
+      Effect.provideService(Approvals.Approvals, Approvals.fromFunction(() => Queue.take(answers)))
+    )
+    return { ...server, transport, answer: Queue.offer(answers, ApprovalAnswer.accept) }
+  })
+
+  const begin = Effect.fnUntraced(function*(options?: CodexOptions.CodexOptions) {
+    const server = yield* serve()
+    const codex = Codex.layer().pipe(Layer.provide(Layer.succeed(CodexTransport, server.transport)))
+    const events: Array<CodexEvent.CodexEvent> = []
+    const fiber = yield* Codex.stream("Work", options).pipe(
+      Stream.runForEach((event) => Effect.sync(() => events.push(event))),
+      Effect.provide(codex),
+      Effect.exit,
+      Effect.forkChild
+    )
+    yield* server.asked("turn/start")
+    yield* settled
+    return { server, events, fiber }
+  })
+
+  it.effect("is told, and that nobody waits for the answer any more", () =>
+    Effect.gen(function*() {
+      const { events, fiber, server } = yield* begin()
+      yield* server.tell("item/started", {
+        item: { type: "commandExecution", id: "i", command: "ls", commandActions: [], cwd: "/", status: "inProgress" }
+      })
+      yield* server.ask(7, command, { command: "ls" })
+      yield* settled
+      const asked = { thread_id: threadId, request_id: 7, kind: "command", item_id: "i" }
+      assert.deepStrictEqual(events.slice(2), [{ type: "approval.requested", ...asked }])
+      yield* server.answer
+      yield* settled
+      assert.deepStrictEqual(events.slice(3), [{ type: "approval.resolved", ...asked }])
+      // The app-server does not wait for every answer, and asks what this version does not know.
+      yield* server.ask(8, "item/tool/call", { itemId: undefined, callId: "c", tool: "t", arguments: {} })
+      yield* settled
+      yield* server.tell("serverRequest/resolved", { requestId: 8 })
+      yield* settled
+      yield* server.ask(9, "item/dream/requestApproval")
+      yield* settled
+      yield* server.ask(10, command, { itemId: 1, turnId: 1 })
+      yield* settled
+      assert.deepStrictEqual(
+        events.slice(4).map((event) =>
+          "request_id" in event ? [event.type, event.request_id, event.kind, event.item_id] : event
+        ),
+        [
+          ["approval.requested", 8, "toolCall", "c"],
+          ["approval.resolved", 8, "toolCall", "c"],
+          ["approval.requested", 9, "item/dream/requestApproval", "i"],
+          ["approval.resolved", 9, "item/dream/requestApproval", "i"],
+          ["approval.requested", 10, command, undefined],
+          ["approval.resolved", 10, command, undefined]
+        ]
+      )
+      yield* server.complete()
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(fiber)))
+      assert.lengthOf(events.filter(({ type }) => type === "turn.completed"), 1)
+      // Each is one that a program may write down and read again.
+      for (const event of events) assert.strictEqual(CodexEvent.fromJson(event), event)
+    }))
+
+  it.effect("is told of the turn's sub-agents, and not of other threads", () =>
+    Effect.gen(function*() {
+      const { events, fiber, server } = yield* begin()
+      const turn = { id: "other", rootTurnId: turnId, items: [], status: "inProgress" }
+      yield* server.tell("turn/started", { threadId: "agent", turnId: undefined, turn })
+      yield* settled
+      yield* server.ask(1, command, { threadId: "agent" })
+      yield* server.ask(2, command, { threadId: "stranger" })
+      yield* server.ask(3, "account/chatgptAuthTokens/refresh", { threadId: undefined, reason: "unauthorized" })
+      yield* settled
+      assert.deepStrictEqual(events.slice(1), [
+        { type: "approval.requested", thread_id: "agent", request_id: 1, kind: "command", item_id: "i" }
+      ])
+      yield* Fiber.interrupt(fiber)
+    }))
+
+  it.effect("does not make the agent idle while it waits for the answer", () =>
+    Effect.gen(function*() {
+      const { fiber, server } = yield* begin({ idleTimeout: "10 seconds" })
+      yield* server.ask(1, command)
+      yield* server.ask(2, command)
+      yield* settled
+      yield* TestClock.adjust("4 minutes")
+      yield* server.answer
+      yield* settled
+      yield* TestClock.adjust("4 minutes")
+      yield* server.answer
+      yield* settled
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("9 seconds")
+      yield* settled
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      const error = yield* Effect.flip(yield* Fiber.join(fiber))
+      assert.deepInclude(error.reason, { _tag: "TimedOut", limit: "idle" })
+    }))
+
+  it.effect("counts for the time limit of the run", () =>
+    Effect.gen(function*() {
+      const { fiber, server } = yield* begin({ idleTimeout: "10 seconds", timeout: "1 minute" })
+      yield* server.ask(1, command)
+      yield* settled
+      yield* TestClock.adjust("1 minute")
+      const error = yield* Effect.flip(yield* Fiber.join(fiber))
+      assert.deepInclude(error.reason, { _tag: "TimedOut", limit: "total" })
     }))
 })
 

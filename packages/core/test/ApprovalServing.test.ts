@@ -8,6 +8,7 @@ import type { CodexHookEvent } from "@effect-codex/core/CodexHookEvent"
 import { assert, describe, it } from "@effect/vitest"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
@@ -443,6 +444,25 @@ describe("what the app-server asks", () => {
       assert.lengthOf(warned, 3)
       assert.match(warned[0] ?? "", /requestApproval is declined: this version can't read it: .*turnId/s)
       assert.match(warned[2] ?? "", /its mode is unknown/)
+    }))
+})
+
+describe("what follows the policy", () => {
+  it.effect("comes before the answer, and makes it a \"no\" if it fails", () =>
+    Effect.gen(function*() {
+      const noted = Latch.makeUnsafe()
+      const policy = Approvals.tap(
+        Approvals.acceptAll,
+        ({ kind }) => Effect.andThen(noted.await, kind === "network" ? Effect.fail("disk full") : Effect.void)
+      )
+      const { ask, reply, server, warned } = yield* serve((request) => policy.decide(request))
+      yield* ask(commandMethod, paramsOf[commandMethod])
+      yield* server.nothing
+      yield* noted.open
+      assert.deepStrictEqual(yield* server.take, { id: 0, result: { decision: "accept" } })
+      const network = { ...turn, startedAtMs: 1, networkApprovalContext: { host: "a.org", protocol: "https" } }
+      assert.deepStrictEqual<object>(yield* reply(commandMethod, network), refusals[commandMethod])
+      assert.deepStrictEqual(warned, [`${commandMethod} (network) is declined: the policy failed`])
     }))
 })
 

@@ -1,8 +1,11 @@
 import * as ApprovalAnswer from "@effect-codex/core/ApprovalAnswer"
+import type { ApprovalRequest } from "@effect-codex/core/ApprovalRequest"
 import * as Approvals from "@effect-codex/core/Approvals"
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import * as Requests from "./support/approvals.ts"
@@ -84,6 +87,47 @@ describe("the policy", () => {
       assert.strictEqual(error.message, "There is no decision on a request of the kind \"command\"")
       const passedOn = Approvals.make({}, { orElse: policy })
       assert.deepStrictEqual(yield* Effect.flip(passedOn.decide(Requests.command("ls"))), error)
+    }))
+
+  it.effect("may be followed, with what that needs", () =>
+    Effect.gen(function*() {
+      const told: Array<string> = []
+      const note = (request: ApprovalRequest, answer: ApprovalAnswer.ApprovalAnswer) =>
+        Effect.map(Boss, ({ says }) => told.push(`${says}: ${request.kind} ${answer.type}`))
+      const policy = Approvals.tap(Approvals.commandsOnly, note)
+      const layer = Approvals.layer(policy).pipe(Layer.provide(Layer.succeed(Boss, { says: "cancel" })))
+      const given = yield* Effect.provide(Effect.flatMap(Approvals.Approvals, answers), layer)
+      assert.deepStrictEqual(given, { ...declined, command: "accept" })
+      assert.lengthOf(told, Requests.all.length)
+      assert.strictEqual(told[0], "cancel: command accept")
+      assert.strictEqual(told[1], "cancel: network decline")
+    }))
+
+  it.effect("fails if what follows it does: there is no \"yes\" that nobody noted", () =>
+    Effect.gen(function*() {
+      const failing = Approvals.tap(Approvals.acceptAll, () => Effect.fail("disk full"))
+      const error = yield* Effect.flip(failing.decide(Requests.command("ls")))
+      assert.deepInclude(error, { _tag: "ApprovalFailed", kind: "command", cause: "disk full" })
+      const dying = Approvals.tap(Approvals.acceptAll, (): Effect.Effect<void> => {
+        throw new Error("oops")
+      })
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(dying.decide(Requests.command("ls")))))
+    }))
+
+  it.effect("is followed when it fails, which means \"no\", but not when nobody waits for it", () =>
+    Effect.gen(function*() {
+      const told: Array<string> = []
+      const following = (policy: Approvals.Policy) =>
+        Approvals.tap(policy, (_, { type }) => Effect.sync(() => told.push(type)))
+      for (const outcome of [Effect.fail("no idea"), Effect.die("oops"), Effect.interrupt]) {
+        const policy = following(Approvals.fromFunction(() => outcome))
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(policy.decide(Requests.command("ls")))))
+      }
+      assert.deepStrictEqual(told, ["decline", "decline", "decline"])
+      const patient = following(Approvals.fromFunction(() => Effect.never))
+      const fiber = yield* Effect.forkChild(patient.decide(Requests.command("ls")), { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      assert.lengthOf(told, 3)
     }))
 
   it.effect("fails when the answer does not fit", () =>

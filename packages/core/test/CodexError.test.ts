@@ -57,6 +57,11 @@ const reasons: ReadonlyArray<readonly [reason: CodexError.CodexErrorReason, tran
   ],
   [new CodexError.ThreadNotFound({ threadId: "a" }), false, /^No thread a/],
   [new CodexError.ThreadBusy({ threadId: "a" }), true, /^Another process/],
+  [
+    new CodexError.Unauthorized({ address: "h:1" }),
+    false,
+    /^The app-server at h:1 refused the token: pass the one that it was started with as `token`$/
+  ],
   [new CodexError.InvalidOption({ option: "model", problem: "must not be blank" }), false, /^Option `model`: must not/]
 ]
 

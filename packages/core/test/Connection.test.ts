@@ -1,6 +1,6 @@
 import * as Connection from "@effect-codex/core/appserver/Connection"
 import * as ConnectionError from "@effect-codex/core/appserver/ConnectionError"
-import { InvalidOption, LineTooLong } from "@effect-codex/core/CodexError"
+import { InvalidOption, LineTooLong, Unauthorized } from "@effect-codex/core/CodexError"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -267,7 +267,7 @@ describe("webSocket", () => {
       const failed = (description: string) => new ConnectionError.ConnectFailed({ address, description })
       for (
         const [message, expected] of [
-          ["Unexpected server response: 401", new ConnectionError.Unauthorized({ address })],
+          ["Unexpected server response: 401", new Unauthorized({ address })],
           ["Unexpected server response: 403", failed("it answered with the HTTP status 403")],
           ["connect ECONNREFUSED 127.0.0.1:4500", failed("connect ECONNREFUSED 127.0.0.1:4500")],
           ["", failed("An error occurred during Open (is it there, and is the token the right one?)")]

@@ -2,6 +2,7 @@ import * as Connection from "@effect-codex/core/appserver/Connection"
 import * as ConnectionError from "@effect-codex/core/appserver/ConnectionError"
 import * as JsonRpc from "@effect-codex/core/appserver/JsonRpc"
 import { isOverloaded, RequestTimedOut, RpcError } from "@effect-codex/core/appserver/RpcError"
+import { Unauthorized } from "@effect-codex/core/CodexError"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -499,7 +500,7 @@ describe("errors", () => {
     new ConnectionError.Exited({ exitCode: 1, stderr: "" }),
     new ConnectionError.Exited({ signal: "SIGKILL", stderr: "killed" }),
     new ConnectionError.ConnectFailed({ address: "127.0.0.1:1", description: "refused" }),
-    new ConnectionError.Unauthorized({ address: "127.0.0.1:1" }),
+    new Unauthorized({ address: "127.0.0.1:1" }),
     new ConnectionError.Disconnected({ code: 1006, description: "it was closed (1006)" }),
     new ConnectionError.Closed(),
     new ConnectionError.SubscriberTooSlow({ limit: 10 })

@@ -184,6 +184,31 @@ describe("a request of the app-server", () => {
       yield* server.nothing
     }))
 
+  it.effect("is told of to who subscribed, when it is made and when nobody waits for its answer any more", () =>
+    Effect.gen(function*() {
+      const { peer, server } = yield* connect({ maxServerRequests: 2 })
+      yield* peer.handle("ask", () => Effect.never)
+      yield* server.send(ask(0))
+      yield* settled
+      const told: Array<string> = []
+      const progress = yield* peer.subscribeRequests
+      const telling = yield* progress.pipe(
+        Stream.runForEach(({ request, stage }) => Effect.sync(() => told.push(`${request.id} ${stage}`))),
+        Effect.flip,
+        Effect.forkChild
+      )
+      yield* server.send({ id: 1, method: "unhandled" })
+      yield* settled
+      yield* server.send({ method: "serverRequest/resolved", params: { requestId: 0 } })
+      yield* settled
+      // Nobody has to wait for the refusal of one too many.
+      for (const id of [2, 3, 4]) yield* server.send(ask(id))
+      yield* settled
+      assert.deepStrictEqual(told, ["1 asked", "1 settled", "0 settled", "2 asked", "3 asked"])
+      yield* server.end
+      assert.deepInclude((yield* Fiber.join(telling)).reason, { _tag: "Disconnected" })
+    }))
+
   it.effect("among too many is refused", () =>
     Effect.gen(function*() {
       const { peer, server } = yield* connect({ maxServerRequests: 2 })

@@ -69,6 +69,11 @@ describe("encodeParams", () => {
     assert.isUndefined(Result.getOrThrow(Protocol.encodeParams("account/usage/read", undefined)))
   })
 
+  it("copies nothing that is JSON already", () => {
+    const params = { limit: 1, cursor: undefined }
+    assert.strictEqual(Result.getOrThrow(Protocol.encodeParams("thread/list", params)), params)
+  })
+
   it("refuses what Codex does not take, by type and before it is sent", () => {
     const wrong = [
       // @ts-expect-error it is `danger-full-access`
@@ -147,7 +152,8 @@ describe("decodeResult", () => {
 })
 
 describe("what the server may send tomorrow", () => {
-  const encode = Schema.encodeSync(Protocol.Schemas.TurnCompletedNotification.schema)
+  const encode = (value: Protocol.TurnCompletedNotification) =>
+    Result.getOrThrow(Protocol.Schemas.TurnCompletedNotification.encode(value))
   const completed = (items: ReadonlyArray<unknown>) =>
     Result.getOrThrow(Protocol.decodeNotification("turn/completed", turnCompleted(items)))
 
@@ -270,7 +276,9 @@ describe("what is generated", () => {
       { value: definition.schema },
       ({ value }) =>
         Effect.gen(function*() {
-          const json: unknown = JSON.parse(JSON.stringify(yield* Effect.fromResult(definition.encode(value))))
+          const encoded = yield* Effect.fromResult(definition.encode(value))
+          assert.deepStrictEqual(encoded, yield* Schema.encodeEffect(definition.schema)(value))
+          const json: unknown = JSON.parse(JSON.stringify(encoded))
           const decoded = yield* Effect.fromResult(definition.decode(json))
           const again = yield* Effect.fromResult(definition.encode(decoded))
           assert.deepStrictEqual(JSON.parse(JSON.stringify(again)), json)

@@ -26,17 +26,14 @@ import * as Codex from "@effect-codex/core/Codex"
 import type { CodexError } from "@effect-codex/core/CodexError"
 import type { CodexOptions } from "@effect-codex/core/CodexOptions"
 import * as ExecTransport from "@effect-codex/core/exec/ExecTransport"
-import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import * as NodeCodexCli from "./NodeCodexCli.ts"
+import * as ConfiguredCli from "./internal/configuredCli.ts"
+import type * as NodeCodexCli from "./NodeCodexCli.ts"
 import * as NodeCodexHome from "./NodeCodexHome.ts"
-import * as NodeProcessGuard from "./NodeProcessGuard.ts"
 
 /**
  * Which Codex, how its processes are treated, and the default options of every run.
@@ -47,23 +44,25 @@ import * as NodeProcessGuard from "./NodeProcessGuard.ts"
 export interface Options extends NodeCodexCli.Options, ExecTransport.ExecOptions, CodexOptions {}
 
 /**
- * Which Codex, how its app-server and turns are treated, and the default options of every run.
+ * An app-server that is started.
  *
  * @category options
  * @since 0.1.0
  */
-export interface AppServerOptions extends NodeCodexCli.Options, AppServerTransport.AppServerOptions, CodexOptions {
+export interface ServerOptions {
   /** The app-server itself, and the connection to it. */
   readonly server?: Omit<Client.StdioOptions, "experimentalApi" | "workingDirectory"> | undefined
+  /** How long an `Approvals` policy may take for one request (default 10 minutes); then the answer is "no". */
+  readonly approvalTimeout?: Duration.Input | undefined
 }
 
 /**
- * Which app-server, how turns are treated, and the default options of every run.
+ * An app-server that runs elsewhere.
  *
  * @category options
  * @since 0.1.0
  */
-export interface RemoteOptions extends AppServerTransport.AppServerOptions, CodexOptions {
+export interface RemoteServerOptions {
   /**
    * Where it listens, as `codex app-server --listen` was told: `ws://HOST:PORT`, `unix://PATH`, or `unix://` for the
    * socket in the home directory of Codex.
@@ -73,7 +72,27 @@ export interface RemoteOptions extends AppServerTransport.AppServerOptions, Code
   readonly token?: Redacted.Redacted<string> | undefined
   /** The connection to it. */
   readonly client?: Omit<Client.Options, "experimentalApi"> | undefined
+  /** How long an `Approvals` policy may take for one request (default 10 minutes); then the answer is "no". */
+  readonly approvalTimeout?: Duration.Input | undefined
 }
+
+/**
+ * Which Codex, how its app-server and turns are treated, and the default options of every run.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface AppServerOptions
+  extends NodeCodexCli.Options, ServerOptions, AppServerTransport.AppServerOptions, CodexOptions
+{}
+
+/**
+ * Which app-server, how turns are treated, and the default options of every run.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface RemoteOptions extends RemoteServerOptions, AppServerTransport.AppServerOptions, CodexOptions {}
 
 /**
  * Provides `Codex` by a `codex exec` process for each turn.
@@ -94,11 +113,10 @@ export const layer = (
   options: Options = {}
 ): Layer.Layer<Codex.Codex, CodexError | Config.ConfigError> => {
   const { interruptGrace, maxLineBytes, ...rest } = options
-  const [cli, defaults] = layerCli(rest)
+  const [cli, defaults] = ConfiguredCli.split(rest)
   return Codex.layer(defaults).pipe(
     Layer.provide([ExecTransport.layer({ interruptGrace, maxLineBytes }), NodeCodexHome.layerCli]),
-    Layer.provide([cli, NodeProcessGuard.layer]),
-    Layer.provide(platform)
+    Layer.provide(cli)
   )
 }
 
@@ -109,7 +127,8 @@ export const layer = (
  * Programs run over it as they do over {@link layer}, with more events; `appserver/AppServerTransport` tells what else
  * differs. Configuration and stores are those of {@link layer}. An `Approvals` layer is provided to this one.
  *
- * Building the layer fails with `CodexError` if there is no Codex, or if its app-server does not start.
+ * Building the layer fails with `CodexError` if there is no Codex, or if its app-server does not start. That is not tried
+ * again ({@link layerRemote} shows how): a `CodexRetry` layer is for runs.
  *
  * @category layers
  * @since 0.1.0
@@ -117,15 +136,15 @@ export const layer = (
 export const layerAppServer = (
   options: AppServerOptions = {}
 ): Layer.Layer<Codex.Codex, CodexError | Config.ConfigError> => {
-  const { completionGrace, interruptGrace, server, ...rest } = options
-  const [cli, defaults] = layerCli(rest)
-  const transport = Layer.unwrap(
-    Effect.map(appServerLayers, ({ local }) => local({ completionGrace, interruptGrace, server }))
-  )
+  const { approvalTimeout, completionGrace, interruptGrace, server, ...rest } = options
+  const [cli, defaults] = ConfiguredCli.split(rest)
+  const transport = Layer.unwrap(Effect.map(
+    appServerLayers,
+    (layers) => layers.transport({ approvalTimeout, completionGrace, interruptGrace, server })
+  ))
   return Codex.layer(defaults).pipe(
     Layer.provide([transport, NodeCodexHome.layerCli]),
-    Layer.provide([cli, NodeProcessGuard.layer]),
-    Layer.provide(platform)
+    Layer.provide(cli)
   )
 }
 
@@ -137,30 +156,36 @@ export const layerAppServer = (
  * own working directory. There is no last thread. The server keeps a thread that a turn has left for as long as its
  * configuration says (`thread_unload_delay_secs`, one minute by default); until then, only it can go on with the thread.
  *
- * Building the layer fails with `CodexError` (`AppServerFailed`) if there is no connection.
+ * Building the layer fails with `CodexError` if there is no connection (`AppServerFailed`), or not with this token
+ * (`Unauthorized`). That is not tried again: a `CodexRetry` layer is for runs. Retry the building itself, if the
+ * app-server may come later than the program.
+ *
+ * **Example** (Waiting for an app-server)
+ *
+ * ```ts
+ * import * as CodexError from "@effect-codex/core/CodexError"
+ * import * as CodexRetry from "@effect-codex/core/CodexRetry"
+ * import * as NodeCodex from "@effect-codex/node/NodeCodex"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ *
+ * const patient = Layer.effectContext(
+ *   Layer.build(NodeCodex.layerRemote({ url: "ws://127.0.0.1:4500" })).pipe(
+ *     Effect.retry({ schedule: CodexRetry.exponential({ times: 10 }), while: CodexError.isRetryable })
+ *   )
+ * )
+ * ```
  *
  * @category layers
  * @since 0.1.0
  */
 export const layerRemote = (options: RemoteOptions): Layer.Layer<Codex.Codex, CodexError> => {
-  const { client, completionGrace, interruptGrace, token, url, ...defaults } = options
-  const transport = Layer.unwrap(
-    Effect.map(appServerLayers, ({ remote }) => remote({ client, completionGrace, interruptGrace, token, url }))
-  )
+  const { approvalTimeout, client, completionGrace, interruptGrace, token, url, ...defaults } = options
+  const transport = Layer.unwrap(Effect.map(
+    appServerLayers,
+    (layers) => layers.remoteTransport({ approvalTimeout, client, completionGrace, interruptGrace, token, url })
+  ))
   return Layer.provide(Codex.layer(defaults), transport)
 }
 
 const appServerLayers = Effect.promise(() => import("./internal/appServerLayers.ts"))
-
-const layerCli = <O extends NodeCodexCli.Options>({ apiKey, args, env, extendEnv, path, ...defaults }: O) => {
-  const cli = Layer.unwrap(Effect.gen(function*() {
-    // A key that is given, in whatever way, is not to be replaced by one that happens to be around.
-    const isGiven = apiKey !== undefined || Object.hasOwn(env ?? {}, "CODEX_API_KEY")
-    const configured = isGiven ? Option.none() : yield* Config.option(Config.Redacted("CODEX_API_KEY"))
-    return NodeCodexCli.layer({ path, args, env, extendEnv, apiKey: apiKey ?? Option.getOrUndefined(configured) })
-  }))
-  return [cli, defaults] as const
-}
-
-// Less to load than all of `NodeServices`, which opens the host's stdin too.
-const platform = NodeChildProcessSpawner.layer.pipe(Layer.provideMerge([NodeFileSystem.layer, NodePath.layer]))

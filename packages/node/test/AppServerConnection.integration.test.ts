@@ -5,7 +5,7 @@ import * as Connection from "@effect-codex/core/appserver/Connection"
 import * as ConnectionError from "@effect-codex/core/appserver/ConnectionError"
 import * as JsonRpc from "@effect-codex/core/appserver/JsonRpc"
 import * as CodexCli from "@effect-codex/core/CodexCli"
-import { LineTooLong } from "@effect-codex/core/CodexError"
+import { LineTooLong, Unauthorized } from "@effect-codex/core/CodexError"
 import * as NodeAppServer from "@effect-codex/node/NodeAppServer"
 import * as NodeCodexCli from "@effect-codex/node/NodeCodexCli"
 import * as NodeProcessGuard from "@effect-codex/node/NodeProcessGuard"
@@ -314,7 +314,7 @@ describe("over a WebSocket", () => {
 
       for (const wrong of [{}, { token: Redacted.make("another") }]) {
         const error = yield* Effect.flip(NodeAppServer.webSocket({ url, ...wrong }))
-        assert.deepStrictEqual(error.reason, new ConnectionError.Unauthorized({ address }))
+        assert.deepStrictEqual(error.reason, new Unauthorized({ address }))
         assert.notInclude(JSON.stringify(error), "another")
       }
 

@@ -89,7 +89,10 @@ describe("one app-server", () => {
 
   it.live("tells more than `codex exec`", () =>
     Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
       const workingDirectory = yield* makeWorkspace
+      // Differences name files from the root of the repository on.
+      yield* fs.makeDirectory(`${workingDirectory}/.git`)
       const events = yield* Stream.runCollect(Codex.stream("Work", { workingDirectory, strict: true }))
       const told = events.flatMap((event): ReadonlyArray<unknown> => {
         switch (event.type) {
@@ -134,6 +137,26 @@ describe("one app-server", () => {
         ModelReply.message("Do", "ne.")
       ]))
     ))
+
+  it.live("waits for who does not read for five seconds amid 30,000 deltas, and loses none", () =>
+    Effect.gen(function*() {
+      let count = 0
+      let text = ""
+      const reading = Codex.stream("Talk").pipe(Stream.runForEach((event) => {
+        if (event.type !== "item.delta") return Effect.void
+        text += event.delta
+        return ++count === 100 ? Effect.sleep("5 seconds") : Effect.void
+      }))
+      // The other turns of the connection go on, for as long as they do not have to wait for too much.
+      const [, other] = yield* Effect.all([reading, Codex.run("Hello")], { concurrency: "unbounded" })
+      assert.strictEqual(count, 30_000)
+      assert.strictEqual(text, Array.from({ length: 30_000 }, (_, index) => `${index} `).join(""))
+      assert.strictEqual(other.finalMessage, "Hello to you")
+    }).pipe(Effect.provide(layer(({ prompt }) =>
+      prompt === "Talk"
+        ? ModelReply.message(...Array.from({ length: 30_000 }, (_, index) => `${index} `))
+        : ModelReply.message("Hello to you")
+    ))))
 
   it.live("asks, and is answered \"no\" unless there are `Approvals`", () =>
     Effect.gen(function*() {
@@ -330,7 +353,7 @@ describe("an app-server elsewhere", () => {
       const refused = yield* Effect.flip(
         Layer.build(NodeCodex.layerRemote({ url, token: Redacted.make("another") }))
       )
-      assert.deepInclude(refused.reason, { _tag: "AppServerFailed", unreachable: false })
+      assert.deepInclude(refused.reason, { _tag: "Unauthorized", address: url.slice("ws://".length) })
       const nowhere = yield* Effect.flip(Layer.build(NodeCodex.layerRemote({ url: `unix://${workspace}/none.sock` })))
       assert.deepInclude(nowhere.reason, { _tag: "AppServerFailed", unreachable: true })
     }).pipe(Effect.scoped, Effect.provide(layer(obedient))))

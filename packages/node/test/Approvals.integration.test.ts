@@ -9,18 +9,24 @@ import * as Approvals from "@effect-codex/core/Approvals"
 import * as ApprovalServing from "@effect-codex/core/appserver/ApprovalServing"
 import * as Client from "@effect-codex/core/appserver/Client"
 import type * as Protocol from "@effect-codex/core/appserver/Protocol"
+import * as Codex from "@effect-codex/core/Codex"
+import type { CodexEvent } from "@effect-codex/core/CodexEvent"
 import * as CodexHook from "@effect-codex/core/CodexHook"
 import type { CodexHookEvent } from "@effect-codex/core/CodexHookEvent"
 import * as NodeApprovals from "@effect-codex/node/NodeApprovals"
+import * as NodeCodex from "@effect-codex/node/NodeCodex"
 import * as FakeModel from "@effect-codex/testing/FakeModel"
 import * as ModelReply from "@effect-codex/testing/ModelReply"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import * as RealAppServer from "./support/realAppServer.ts"
 import { makeWorkspace } from "./support/realCodex.ts"
@@ -350,4 +356,84 @@ describe("other requests", () => {
       assert.match(outputs[1] ?? "", /sunny/)
     }).pipe(Effect.provide(answering(script, layer, { args: ["--enable", "default_mode_request_user_input"] })))
   })
+})
+
+describe("a run", () => {
+  const codex = (script: FakeModel.Script, policy: Approvals.Policy, options?: NodeCodex.AppServerOptions) =>
+    FakeModel.layerWith(
+      script,
+      (cli) =>
+        NodeCodex.layerAppServer({ sandbox: "danger-full-access", approval: "untrusted", ...cli, ...options }).pipe(
+          Layer.provide(Approvals.layer(policy))
+        )
+    ).pipe(
+      Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+      Layer.provideMerge(NodeServices.layer)
+    )
+
+  const asked = (events: ReadonlyArray<CodexEvent>) =>
+    events.flatMap((event) => event.type === "approval.requested" || event.type === "approval.resolved" ? [event] : [])
+
+  it.live("is told what the agent waits for, which is not idle then", () =>
+    Effect.gen(function*() {
+      const workingDirectory = yield* makeWorkspace
+      const events = yield* Stream.runCollect(
+        Codex.stream("Work", { workingDirectory, idleTimeout: "2 seconds", strict: true })
+      )
+      const [requested, resolved] = asked(events)
+      const [started] = events.flatMap((event) => event.type === "item.started" ? [event.item] : [])
+      assert(requested !== undefined && started?.type === "command_execution")
+      assert.deepInclude(requested, { type: "approval.requested", kind: "command", item_id: started.id })
+      assert.deepStrictEqual(resolved, { ...requested, type: "approval.resolved" })
+      assert.deepInclude(events[0], { thread_id: requested.thread_id })
+      const types = events.map(({ type }) => type)
+      assert.isBelow(types.indexOf("item.started"), types.indexOf("approval.requested"))
+      assert.isBelow(types.indexOf("approval.resolved"), types.indexOf("item.completed"))
+      const fs = yield* FileSystem.FileSystem
+      assert.deepStrictEqual(yield* fs.readDirectory(workingDirectory), ["a.txt"])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(codex(
+        [shell("touch a.txt"), done],
+        Approvals.fromFunction(() => Effect.as(Effect.sleep("2500 millis"), ApprovalAnswer.accept))
+      ))
+    ))
+
+  it.live("is told what its sub-agents wait for", () => {
+    const answered = Latch.makeUnsafe()
+    const spawn = ModelReply.functionCall("spawn_agent", { message: "Count" }, { namespace: "multi_agent_v1" })
+    const script: FakeModel.Script = ({ prompt, threadIndex }) => {
+      const first = threadIndex === 0
+      if (prompt === "Delegate") return first ? spawn : ModelReply.concat(ModelReply.gate(answered), done)
+      return first ? shell("touch a.txt") : done
+    }
+    return Effect.gen(function*() {
+      const workingDirectory = yield* makeWorkspace
+      const events = yield* Codex.stream("Delegate", { workingDirectory }).pipe(
+        Stream.tap(({ type }) => type === "approval.resolved" ? answered.open : Effect.void),
+        Stream.runCollect
+      )
+      const agents = events.flatMap((event) =>
+        event.type === "item.completed" && event.item.type === "collab_tool_call" ? event.item.receiver_thread_ids : []
+      )
+      assert.deepStrictEqual(
+        asked(events).map((event) => [event.type, event.kind, event.thread_id]),
+        [["approval.requested", "command", agents[0]], ["approval.resolved", "command", agents[0]]]
+      )
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(codex(script, Approvals.acceptAll))
+    )
+  })
+
+  it.live("has its answer within the time that the client allows", () =>
+    Effect.gen(function*() {
+      const { commands, status } = yield* Codex.run("Work", { workingDirectory: yield* makeWorkspace })
+      assert.deepStrictEqual([status, commands.map(({ status }) => status)], ["completed", ["declined"]])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(codex([shell("touch a.txt"), done], Approvals.fromFunction(() => Effect.never), {
+        approvalTimeout: "100 millis"
+      }))
+    ))
 })

@@ -2,12 +2,14 @@
  * Runs turns over a connection to an app-server, which many turns share: `codex app-server`.
  *
  * A program for `codex exec` runs over it unchanged, and gives the same turns; its streams tell more (`item.delta`,
- * `plan.updated`, `diff.updated`, `usage.updated`). Item ids are those of Codex, not `item_0`, `item_1`, ...
+ * `plan.updated`, `diff.updated`, `usage.updated`, `approval.requested`, `approval.resolved`). Item ids are those of
+ * Codex, not `item_0`, `item_1`, ...
  *
  * - Options that only a `codex exec` of one's own can follow are refused by name: `profile`, `worktree`,
  *   `ignoreUserConfig`, `ignoreRules`, `strictConfig`, `localProvider`, `lastMessageFile`, `extraArgs`. Any directory
  *   will do (`skipGitRepoCheck`).
- * - The agent asks nobody unless `approval` says so. What it asks then is answered by the client's `Approvals`.
+ * - The agent asks nobody unless `approval` says so. What it asks then is answered by the client's `Approvals`. While the
+ *   agent, or a sub-agent, waits for the answer, it is not idle (`idleTimeout`).
  * - The sandbox and the approval policy that Codex has put in force are compared with what was asked for, before the
  *   turn begins.
  * - When the stream of a turn ends, in whatever way, the turn is interrupted, as are those of its sub-agents, the
@@ -22,23 +24,21 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as RcRef from "effect/RcRef"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { CodexCli, type CodexCliConfig } from "../CodexCli.ts"
 import * as CodexError from "../CodexError.ts"
 import type { TurnRequest } from "../CodexOptions.ts"
 import { CodexTransport, type Worker } from "../CodexTransport.ts"
-import * as Failure from "../internal/appServerFailure.ts"
 import * as Link from "../internal/appServerLink.ts"
+import * as Links from "../internal/appServerLinks.ts"
 import * as Request from "../internal/appServerRequest.ts"
 import * as Thread from "../internal/appServerThread.ts"
 import * as Turn from "../internal/appServerTurn.ts"
 import * as ExecCommand from "../internal/execCommand.ts"
 import * as InputFiles from "../internal/inputFiles.ts"
 import * as Telemetry from "../internal/telemetry.ts"
-import { ProcessGuard, type ProcessTree } from "../ProcessGuard.ts"
+import { ProcessGuard } from "../ProcessGuard.ts"
 import { Client } from "./Client.ts"
 import type { ClientError } from "./ClientError.ts"
 
@@ -89,11 +89,11 @@ export const make: <R>(
   const cli = Option.getOrElse(yield* Effect.serviceOption(CodexCli), (): CodexCliConfig => ({ command: "codex" }))
   const files = yield* Effect.serviceOption(FileSystem.FileSystem)
   const guard = Option.match(yield* Effect.serviceOption(ProcessGuard), {
-    onNone: () => Effect.succeed(unguarded),
+    onNone: () => Effect.succeed(Thread.unguarded),
     onSome: ({ guard }) => guard
   })
   const hide = ExecCommand.hideSecrets(cli)
-  const links = yield* makeLinks(connect)
+  const links = yield* Links.make(Effect.flatMap(connect, Link.make))
   yield* Effect.scoped(links.get)
 
   const start = Effect.fnUntraced(function*(request: TurnRequest, onStart: (worker: Worker) => Effect.Effect<void>) {
@@ -145,29 +145,3 @@ export const layerConnect = <R>(
   options?: AppServerOptions
 ): Layer.Layer<CodexTransport, CodexError.CodexError, Exclude<R, Scope.Scope>> =>
   Layer.effect(CodexTransport, make(connect, options))
-
-// =============================================================================
-// Internals
-// =============================================================================
-
-const unguarded: ProcessTree = {
-  env: {},
-  attach: () => Effect.void,
-  record: () => Effect.void,
-  sweep: Effect.void
-}
-
-/** Gives a connection that is there, for as long as the scope is open. */
-const makeLinks = Effect.fnUntraced(function*<R>(connect: Effect.Effect<Client["Service"], ClientError, R>) {
-  const links = yield* RcRef.make({
-    acquire: Effect.flatMap(connect, Link.make),
-    idleTimeToLive: "Infinity"
-  })
-  const oneAtATime = yield* Semaphore.make(1)
-  const get = RcRef.get(links).pipe(
-    Effect.filterOrElse((link) => link.isAlive(), () => Effect.andThen(RcRef.invalidate(links), RcRef.get(links))),
-    Semaphore.withPermit(oneAtATime),
-    Effect.mapError((error) => CodexError.fromReason(Failure.fromClient(error)))
-  )
-  return { get }
-})

@@ -232,11 +232,13 @@ export const make: (
     method: M,
     params: Protocol.ParamsOf<M>,
     options: JsonRpc.RequestOptions | undefined
-  ): Effect.Effect<Protocol.ResultOf<M>, ClientError> =>
-    Effect.fromResult(Protocol.encodeParams(method, params)).pipe(
-      Effect.flatMap((json) => rpc.request(method, json, options)),
-      Effect.flatMap((json) => Effect.fromResult(Protocol.decodeResult(method, json)))
+  ): Effect.Effect<Protocol.ResultOf<M>, ClientError> => {
+    const json = Protocol.encodeParams(method, params)
+    return Result.isFailure(json) ? Effect.fail(json.failure) : Effect.flatMap(
+      rpc.request(method, json.success, options),
+      (json) => Effect.fromResult(Protocol.decodeResult(method, json))
     )
+  }
 
   const request = <M extends Method>(
     method: M,

@@ -18,7 +18,7 @@ import * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
 import type { CodexCli } from "../CodexCli.ts"
 import type { CodexConfig } from "../CodexConfig.ts"
-import { InvalidOption } from "../CodexError.ts"
+import { InvalidOption, Unauthorized } from "../CodexError.ts"
 import * as ServerProcess from "../internal/serverProcess.ts"
 import type { ProcessGuard } from "../ProcessGuard.ts"
 import * as ConnectionError from "./ConnectionError.ts"
@@ -177,7 +177,7 @@ const saidBy = ({ reason }: Socket.SocketError): string => {
 const openFailed = (error: Socket.SocketError, address: string): ConnectionError.ConnectionError => {
   const said = saidBy(error)
   const status = /^Unexpected server response: (\d+)$/.exec(said)?.[1]
-  if (status === "401") return ConnectionError.fromReason(new ConnectionError.Unauthorized({ address }))
+  if (status === "401") return ConnectionError.fromReason(new Unauthorized({ address }))
   const unknown = `${error.message} (is it there, and is the token the right one?)`
   const description = status === undefined ? said || unknown : `it answered with the HTTP status ${status}`
   return ConnectionError.fromReason(new ConnectionError.ConnectFailed({ address, description }))

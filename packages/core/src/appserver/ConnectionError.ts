@@ -8,7 +8,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { InvalidOption, LineTooLong, SpawnFailed } from "../CodexError.ts"
+import { InvalidOption, LineTooLong, SpawnFailed, Unauthorized } from "../CodexError.ts"
 
 const TypeId = "~@effect-codex/core/appserver/ConnectionError" as const
 
@@ -55,27 +55,6 @@ export class ConnectFailed
 
   get isTransient(): boolean {
     return true
-  }
-}
-
-/**
- * The app-server at `address` wants another token, or a token at all.
- *
- * @category reasons
- * @since 0.1.0
- */
-export class Unauthorized
-  extends Schema.TaggedError<Unauthorized>("@effect-codex/core/appserver/ConnectionError/Unauthorized")(
-    "Unauthorized",
-    { address: Schema.String }
-  )
-{
-  override get message(): string {
-    return `The app-server at ${this.address} refused the token: pass the one that it was started with as \`token\``
-  }
-
-  get isTransient(): boolean {
-    return false
   }
 }
 

@@ -43,7 +43,14 @@ import * as JsonRpcMessage from "../internal/jsonRpcMessage.ts"
 import * as Peer from "../internal/jsonRpcPeer.ts"
 import type { Duplex } from "./Connection.ts"
 import type { ConnectionError } from "./ConnectionError.ts"
-import type { ClientRequest, Notification, ServerRequest, Stray, TraceContext } from "./JsonRpcMessage.ts"
+import type {
+  ClientRequest,
+  Notification,
+  ServerRequest,
+  ServerRequestProgress,
+  Stray,
+  TraceContext
+} from "./JsonRpcMessage.ts"
 import { JsonRpcMiddleware, type Middleware } from "./JsonRpcMiddleware.ts"
 import { isOverloaded, type RequestError } from "./RpcError.ts"
 
@@ -105,6 +112,17 @@ export interface JsonRpc {
     handler: (request: ServerRequest) => Effect.Effect<unknown, E, R>,
     options?: HandleOptions
   ) => Effect.Effect<void, never, R | Scope.Scope>
+  /**
+   * Subscribes to what becomes of the requests of the app-server, whoever answers them: from when this returns, nothing
+   * is missed, even if the stream is run later. Those that are refused, as there are too many, are not among them.
+   *
+   * A stream that is not run holds the app-server back, once 1 Mi characters of JSON wait for it.
+   */
+  readonly subscribeRequests: Effect.Effect<
+    Stream.Stream<ServerRequestProgress, ConnectionError>,
+    never,
+    Scope.Scope
+  >
   /** Fails when the connection ends, with the error that everybody gets. */
   readonly closed: Effect.Effect<never, ConnectionError>
   /** The last 64 messages that nobody can have waited for, and those to come. Each is in the log at debug level, too. */
@@ -199,7 +217,7 @@ export interface Options {
 export const make: (duplex: Duplex, options?: Options) => Effect.Effect<JsonRpc, never, Scope.Scope> = Effect
   .fnUntraced(function*(duplex: Duplex, options: Options = {}) {
     const middleware = [...yield* JsonRpcMiddleware, ...options.middleware ?? []]
-    const { closed, delivered, notifications, requests, serving, strays, write } = yield* Peer.make(duplex, {
+    const { closed, delivered, notifications, progress, requests, serving, strays, write } = yield* Peer.make(duplex, {
       window: Math.max(1, options.window ?? 64),
       maxServerRequests: Math.max(1, options.maxServerRequests ?? 256),
       handlerTimeout: options.handlerTimeout ?? "10 minutes",
@@ -219,7 +237,7 @@ export const make: (duplex: Duplex, options?: Options) => Effect.Effect<JsonRpc,
           const exchange = (request: ClientRequest) => requests.exchange({ ...request, id }, limit)
           return Peer.compose(requestHooks, exchange)({ id, method, params, trace })
         })
-        return repeatable ? Effect.retry(attempt, { schedule, while: isOverloaded }) : attempt
+        return repeatable ? whileOverloaded(attempt, schedule) : attempt
       })
 
     const notify = (notification: Notification) =>
@@ -257,6 +275,7 @@ export const make: (duplex: Duplex, options?: Options) => Effect.Effect<JsonRpc,
             run: (request) => Effect.provideContext(Effect.exit(Effect.suspend(() => handler(request))), context),
             timeout: options.timeout
           })),
+      subscribeRequests: progress.subscribe({ limit: Peer.defaultBufferSize, onOverflow: "wait" }),
       closed,
       strays
     }
@@ -267,6 +286,21 @@ export const make: (duplex: Duplex, options?: Options) => Effect.Effect<JsonRpc,
 // =============================================================================
 
 const defaultRetry = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 6 }))
+
+/** Does nothing for the schedule before the app-server is overloaded: to begin one costs more than a request. */
+const whileOverloaded = (
+  attempt: Effect.Effect<unknown, RequestError>,
+  schedule: Schedule.Schedule<unknown>
+): Effect.Effect<unknown, RequestError> =>
+  Effect.catchIf(attempt, isOverloaded, (error) => {
+    let next: typeof attempt = Effect.fail(error)
+    const attempts = Effect.suspend(() => {
+      const current = next
+      next = attempt
+      return current
+    })
+    return Effect.retry(attempts, { schedule, while: isOverloaded })
+  })
 
 const toDuration = (timeout: Duration.Input | "none"): Duration.Duration =>
   timeout === "none" ? Duration.infinity : Duration.fromInputUnsafe(timeout)

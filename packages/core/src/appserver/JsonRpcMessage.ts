@@ -38,6 +38,17 @@ export interface ServerRequest {
 }
 
 /**
+ * What becomes of a {@link ServerRequest}: it is `asked`, and `settled` when nobody waits for its answer any more.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ServerRequestProgress {
+  readonly stage: "asked" | "settled"
+  readonly request: ServerRequest
+}
+
+/**
  * What this side asks.
  *
  * @category models

@@ -11,6 +11,7 @@ import type * as JsonRpcMessage from "../appserver/JsonRpcMessage.ts"
 import * as Protocol from "../appserver/Protocol.ts"
 import type { CodexEvent, ItemDelta, TokenUsage } from "../CodexEvent.ts"
 import type * as CodexItem from "../CodexItem.ts"
+import { ApprovalNews } from "./approvalNews.ts"
 import { idOf, isToldAtEnd, toFileChange, toItem, toSnakeCase } from "./appServerItems.ts"
 
 // =============================================================================
@@ -60,6 +61,7 @@ export class TurnEvents {
   take(message: JsonRpcMessage.Notification): ReadonlyArray<CodexEvent> {
     const { params } = message
     if (this.#ended || !isObject(params)) return nothing
+    if (message instanceof ApprovalNews) return params.threadId === this.#options.threadId ? [message.event] : nothing
     if (params.threadId !== undefined && params.threadId !== this.#options.threadId) return nothing
     if (params.turnId !== undefined && params.turnId !== this.#options.turnId) return nothing
     return this.#takeOwn(Protocol.notification(message), params)

@@ -6,7 +6,6 @@
 import type { ClientError } from "../appserver/ClientError.ts"
 import type { ConnectionError } from "../appserver/ConnectionError.ts"
 import * as CodexError from "../CodexError.ts"
-import type { TurnRequest } from "../CodexOptions.ts"
 import * as StartFailure from "./startFailure.ts"
 
 /** Why there is no connection. */
@@ -15,6 +14,7 @@ export const fromConnection = ({ reason }: ConnectionError): CodexError.CodexErr
     case "SpawnFailed":
     case "InvalidOption":
     case "LineTooLong":
+    case "Unauthorized":
       return reason
     case "Exited": {
       const { exitCode, signal, stderr } = reason
@@ -30,7 +30,7 @@ export const fromConnection = ({ reason }: ConnectionError): CodexError.CodexErr
 }
 
 /** Why a request that a turn needs failed. */
-export const fromClient = (error: ClientError, request?: TurnRequest): CodexError.CodexErrorReason => {
+export const fromClient = (error: ClientError, request?: StartFailure.Asked): CodexError.CodexErrorReason => {
   switch (error._tag) {
     case "ConnectionError":
       return fromConnection(error)

@@ -10,8 +10,9 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Client } from "../appserver/Client.ts"
 import type { ClientError } from "../appserver/ClientError.ts"
-import type { ConnectionError } from "../appserver/ConnectionError.ts"
+import * as ConnectionError from "../appserver/ConnectionError.ts"
 import type { Notification } from "../appserver/JsonRpcMessage.ts"
+import * as ApprovalNews from "./approvalNews.ts"
 import { Fanout } from "./jsonRpcFanout.ts"
 
 // =============================================================================
@@ -26,10 +27,18 @@ export interface Link {
   readonly unloadsAtOnce: boolean
   /** The threads that turns are at work on. */
   readonly threads: Set<string>
+  /** Tells a listener all that comes, from when this returns, and at last why nothing comes any more. */
+  readonly listen: (listener: Listener) => Effect.Effect<void, never, Scope.Scope>
   /** What is told of a turn, from when this returns. */
   readonly subscribe: (
     target: Target
-  ) => Effect.Effect<Stream.Stream<Notification, ConnectionError>, never, Scope.Scope>
+  ) => Effect.Effect<Stream.Stream<Notification, ConnectionError.ConnectionError>, never, Scope.Scope>
+}
+
+/** Takes everything as it comes, without waiting. */
+export interface Listener {
+  readonly message: (message: Notification) => void
+  readonly end: (error: ConnectionError.ConnectionError) => void
 }
 
 /** Whose messages a turn wants. */
@@ -38,7 +47,10 @@ export interface Target {
   threadId: string | undefined
   /** The sub-agents of a turn name it as their root when their own turns begin and end. */
   turnId: string | undefined
-  /** The threads of sub-agents, and the turn that each is at. Of these, the turn wants to know when they are closed. */
+  /**
+   * The threads of sub-agents, and the turn that each is at. Of these, the turn wants to know what is asked, and when
+   * they are closed.
+   */
   readonly agents: Map<string, string | undefined>
 }
 
@@ -54,6 +66,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Link, ClientError, Scope.Scope> {
   const relief = Latch.makeUnsafe()
   const fanout = new Fanout<Notification>(() => relief.openUnsafe())
+  const listeners = new Set<Listener>()
   const threads = new Set<string>()
   let isAlive = true
 
@@ -66,6 +79,7 @@ export const make = Effect.fnUntraced(function*(
           return Effect.andThen(relief.await, go)
         }
         next++
+        for (const listener of listeners) listener.message(message)
         fanout.publish(message, 1)
       }
       return Effect.void
@@ -73,9 +87,23 @@ export const make = Effect.fnUntraced(function*(
     return go
   }
 
+  const end = (error: ConnectionError.ConnectionError) =>
+    Effect.sync(() => {
+      fanout.fail(error)
+      for (const listener of listeners) listener.end(error)
+    })
+
   const notifications = yield* client.rpc.subscribe()
+  const requests = yield* client.rpc.subscribeRequests
   yield* Stream.runForEachArray(notifications, publish).pipe(
-    Effect.catch((error) => Effect.sync(() => fanout.fail(error))),
+    Effect.catch(end),
+    // This program closes the connection, before `client` can tell.
+    Effect.onInterrupt(() => end(ConnectionError.fromReason(new ConnectionError.Closed()))),
+    Effect.forkScoped
+  )
+  const newsOf = ApprovalNews.make()
+  yield* Stream.runForEachArray(requests, (progress) => publish(progress.flatMap(newsOf))).pipe(
+    Effect.ignore,
     Effect.forkScoped
   )
   yield* client.closed.pipe(
@@ -90,6 +118,11 @@ export const make = Effect.fnUntraced(function*(
     isAlive: () => isAlive,
     unloadsAtOnce: config["thread_unload_delay_secs"] === 0,
     threads,
+    listen: (listener) =>
+      Effect.acquireRelease(
+        Effect.sync(() => listeners.add(listener)),
+        () => Effect.sync(() => listeners.delete(listener))
+      ),
     subscribe: (target) =>
       fanout.subscribe({ accepts: (message) => isFor(message, target, threads), limit: capacity, onOverflow: "wait" })
   }
@@ -99,11 +132,14 @@ export const make = Effect.fnUntraced(function*(
 // Internals
 // =============================================================================
 
-const isFor = ({ method, params }: Notification, target: Target, threads: ReadonlySet<string>): boolean => {
+const isFor = (message: Notification, target: Target, threads: ReadonlySet<string>): boolean => {
+  const { method, params } = message
   if (!isParams(params) || typeof params.threadId !== "string") return false
   if (params.threadId === target.threadId) return true
   if (target.threadId === undefined) return !threads.has(params.threadId)
-  if (method === "thread/closed") return target.agents.has(params.threadId)
+  if (method === "thread/closed" || message instanceof ApprovalNews.ApprovalNews) {
+    return target.agents.has(params.threadId)
+  }
   return target.turnId !== undefined && isParams(params.turn) && params.turn.rootTurnId === target.turnId
 }
 

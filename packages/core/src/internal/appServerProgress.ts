@@ -6,6 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import type { Notification } from "../appserver/JsonRpcMessage.ts"
 import type { CodexEvent } from "../CodexEvent.ts"
+import { ApprovalNews } from "./approvalNews.ts"
 import type { TurnEvents } from "./appServerEvents.ts"
 import type { Target } from "./appServerLink.ts"
 
@@ -39,7 +40,10 @@ export class TurnProgress {
       if (threadId === own) this.activeTurnId = active
       else agents.set(threadId, active)
     }
-    return threadId === own ? this.events?.take(message) ?? [] : []
+    if (threadId === own) return this.events?.take(message) ?? []
+    return message instanceof ApprovalNews && agents.has(threadId) && this.events?.ended === false
+      ? [message.event]
+      : []
   }
 }
 

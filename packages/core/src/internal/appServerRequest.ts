@@ -171,7 +171,7 @@ const textOf = (value: unknown): string | undefined => typeof value === "string"
 /** What Codex says of a thread that it has started. */
 export type InForce = Pick<
   Protocol.ThreadStartResponse,
-  "approvalPolicy" | "approvalsReviewer" | "cwd" | "sandbox" | "thread"
+  "approvalPolicy" | "approvalsReviewer" | "cwd" | "model" | "modelProvider" | "reasoningEffort" | "sandbox" | "thread"
 >
 
 /** The sandbox of a thread. */
@@ -221,7 +221,7 @@ export const checkInForce = (
 /** A thread that goes on keeps the roots of its workspace, whatever the sandbox lets the agent write to. */
 export const rootsOf = (
   { additionalDirectories, fork, thread }: TurnRequest,
-  { cwd, sandbox }: InForce
+  { cwd, sandbox }: Pick<InForce, "cwd" | "sandbox">
 ): ReadonlyArray<string> | undefined =>
   additionalDirectories === undefined || (thread === undefined && fork === undefined) ||
     sandbox.type !== "workspaceWrite"

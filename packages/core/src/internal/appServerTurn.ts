@@ -5,11 +5,10 @@
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -77,19 +76,13 @@ export const open = Effect.fnUntraced(function*(link: Link, options: Options): E
     Fiber.await(opening).pipe(
       Effect.andThen(Effect.suspend(() => starting === undefined ? Effect.void : Fiber.await(starting))),
       Effect.andThen(end(link, progress, messages)),
-      Effect.interruptible,
-      Effect.timeoutOption(options.interruptGrace),
-      Effect.flatMap((ended) =>
-        Option.isSome(ended) ? Effect.void : Effect.logWarning(
-          `Codex did not end a turn within ${Duration.format(Duration.fromInputUnsafe(options.interruptGrace))}`
-        )
-      )
+      Thread.within(options.interruptGrace, "end a turn")
     )
   )
   const { inForce, params } = yield* Effect.mapError(Fiber.join(opening), failed(options))
   const { id: threadId, status } = inForce.thread
   yield* Effect.mapError(Effect.fromResult(Request.checkInForce(params, request, inForce)), CodexError.fromReason)
-  if (status.type === "active") return yield* busy(threadId)
+  if (status.type === "active") return yield* Thread.busy(threadId)
 
   yield* onStart({ kill: Effect.andThen(Effect.timeoutOption(interrupt(link, progress), "1 second"), tree.sweep) })
 
@@ -122,14 +115,12 @@ const claim = ({ threads }: Link, { thread }: TurnRequest) =>
   Effect.acquireRelease(
     Effect.suspend(() => {
       if (thread === undefined) return Effect.succeed(new TurnProgress(thread))
-      if (threads.has(thread)) return busy(thread)
+      if (threads.has(thread)) return Thread.busy(thread)
       threads.add(thread)
       return Effect.succeed(new TurnProgress(thread))
     }),
     (progress) => Effect.sync(() => progress.threads.forEach((threadId) => threads.delete(threadId)))
   )
-
-const busy = (threadId: string) => Effect.fail(CodexError.fromReason(new CodexError.ThreadBusy({ threadId })))
 
 const start = (
   { client }: Link,
@@ -180,7 +171,10 @@ const pull = (
   )
   const last = Effect.timeoutOrElse(next, {
     duration: options.completionGrace,
-    orElse: () => Effect.map(readBack(link, progress, options), (turn) => events.conclude(turn))
+    orElse: () => {
+      const { threadId = "", turnId = "" } = progress.target
+      return Effect.map(Thread.readBack(link, threadId, turnId), (turn) => events.conclude(turn))
+    }
   })
   const go: ReturnType<typeof pull> = Effect.suspend(() => {
     if (events.ended) return Cause.done()
@@ -188,23 +182,6 @@ const pull = (
   })
   return go
 }
-
-/** What Codex has written down of a turn whose end it did not tell. */
-const readBack = Effect.fnUntraced(function*({ client }: Link, { target }: TurnProgress, options: Options) {
-  const { threadId = "", turnId } = target
-  const { data } = yield* client.request("thread/turns/list", { threadId, itemsView: "full", limit: 5 }).pipe(
-    Effect.mapError(failed(options)),
-    Effect.mapError(CodexError.afterWork)
-  )
-  const turn = data.find(({ id }) => id === turnId)
-  if (turn !== undefined && turn.status !== "inProgress") return turn
-  return yield* CodexError.afterWork(CodexError.fromReason(
-    new CodexError.AppServerFailed({
-      problem: `Nothing runs in thread ${threadId} any more, and the app-server does not say how its turn ended`,
-      unreachable: false
-    })
-  ))
-})
 
 // =============================================================================
 // Internals: the end
@@ -246,10 +223,10 @@ const end = Effect.fnUntraced(function*(link: Link, progress: TurnProgress, mess
   yield* Effect.forEach(
     progress.threads,
     (threadId) =>
-      Effect.ignore(client.request("thread/backgroundTerminals/clean", { threadId })).pipe(
-        Effect.andThen(client.request("thread/unsubscribe", { threadId })),
-        // Of one that is gone already, nothing more is told.
-        Effect.map(({ status }) => status === "unsubscribed" || progress.closed.add(threadId))
+      // Of one that is gone already, nothing more is told.
+      Effect.map(
+        Thread.release(link, threadId),
+        ({ status }) => status === "unsubscribed" || progress.closed.add(threadId)
       ),
     { concurrency: "unbounded", discard: true }
   )

@@ -35,6 +35,21 @@ export const decode = (
     (fields) => decodeRequest({ ...withoutNulls({ ...fields, changes: fields.changes ?? changes }), raw: params })
   )
 
+/** Whose request it is, and of what kind: of one that this version can't read, that is the method. */
+export const subjectOf = (
+  asked: ServerRequest
+): { readonly kind: string; readonly threadId?: string; readonly itemId?: string } => {
+  const { method, params } = asked
+  const decoded = isMethod(method) ? Result.getOrUndefined(decode(method, asked, undefined)) : undefined
+  if (decoded !== undefined) return decoded
+  const { itemId, threadId }: Fields = Predicate.isObject(params) ? { ...params } : {}
+  return {
+    kind: method,
+    ...(typeof threadId === "string" ? { threadId } : {}),
+    ...(typeof itemId === "string" ? { itemId } : {})
+  }
+}
+
 /** The ids of the item whose changes the app-server has told before it asked. */
 export const changedItem = (
   request: ServerRequest

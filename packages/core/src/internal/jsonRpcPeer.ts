@@ -19,7 +19,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Duplex } from "../appserver/Connection.ts"
 import * as ConnectionError from "../appserver/ConnectionError.ts"
-import type { Frame, Notification, ServerRequest, Stray } from "../appserver/JsonRpcMessage.ts"
+import type { Frame, Notification, ServerRequest, ServerRequestProgress, Stray } from "../appserver/JsonRpcMessage.ts"
 import type { Middleware } from "../appserver/JsonRpcMiddleware.ts"
 import { Fanout } from "./jsonRpcFanout.ts"
 import { dispatch, Gate, type Receivers } from "./jsonRpcReader.ts"
@@ -38,6 +38,7 @@ export interface Peer {
   readonly requests: Requests
   readonly serving: Serving
   readonly notifications: Fanout<Notification>
+  readonly progress: Fanout<ServerRequestProgress>
   /** Waits until the notifications that have come so far are with their subscribers. */
   readonly delivered: Effect.Effect<void>
   readonly strays: Stream.Stream<Stray>
@@ -70,6 +71,7 @@ export const make = Effect.fnUntraced(function*(
   // What takes the notifications through the middleware, one after the other, and where they go then.
   const arrivals = new Fanout<Effect.Effect<void>>(gate.relieve)
   const notifications = new Fanout<Notification>(gate.relieve)
+  const progress = new Fanout<ServerRequestProgress>(gate.relieve)
   const strays = yield* PubSub.sliding<Stray | undefined>({ capacity: straysKept, replay: straysKept })
   const straysToEnd = Stream.takeWhile(Stream.fromPubSub(strays), Predicate.isNotUndefined)
 
@@ -107,6 +109,7 @@ export const make = Effect.fnUntraced(function*(
     around: (handle) => compose(middleware.flatMap(({ serverRequest }) => serverRequest ?? []), handle),
     fork,
     send: (text) => Effect.ignore(write(text)),
+    onProgress: (value, size) => progress.publish(value, size),
     onRelief: gate.relieve
   })
 
@@ -121,6 +124,7 @@ export const make = Effect.fnUntraced(function*(
     // Behind what still waits for the middleware.
     if (filters.length > 0) arrivals.fail(error)
     else notifications.fail(error)
+    progress.fail(error)
     PubSub.endUnsafe(strays, undefined)
     gate.relieve()
   }
@@ -201,7 +205,7 @@ export const make = Effect.fnUntraced(function*(
   const isOpen = () => {
     const eager = requests.isAwaiting
     return !serving.isCongested && !notifications.isCongested(eager) && !arrivals.isCongested(eager) &&
-      !frames.isCongested(eager)
+      !progress.isCongested(eager) && !frames.isCongested(eager)
   }
   const receivers: Receivers = {
     requests,
@@ -236,7 +240,16 @@ export const make = Effect.fnUntraced(function*(
     yield* withinGrace(Fiber.awaitAll(recorders))
   }))
 
-  return { requests, serving, notifications, delivered, strays: straysToEnd, write, closed: Deferred.await(closed) }
+  return {
+    requests,
+    serving,
+    notifications,
+    progress,
+    delivered,
+    strays: straysToEnd,
+    write,
+    closed: Deferred.await(closed)
+  }
 })
 
 // =============================================================================

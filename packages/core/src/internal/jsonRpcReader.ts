@@ -30,7 +30,7 @@ export const dispatch = (text: string, { notify, requests, serving, stray }: Rec
       return notify(message.notification, text.length)
     }
     case "Request":
-      return serving.serve(message.request)
+      return serving.serve(message.request, text.length)
     case "Stray":
       return stray(message.stray)
   }

@@ -33,6 +33,8 @@ export interface Options {
   readonly around: (handle: Handle) => Handle
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly send: (text: string) => Effect.Effect<void>
+  /** Is told what becomes of a request that is handled, with the size of its JSON. */
+  readonly onProgress: (progress: Message.ServerRequestProgress, size: number) => void
   readonly onRelief: () => void
 }
 
@@ -66,14 +68,16 @@ export class Serving {
   }
 
   /** Returns at once. */
-  serve(request: Message.ServerRequest): void {
-    const { fork, max, onRelief, send } = this.#options
+  serve(request: Message.ServerRequest, size: number): void {
+    const { fork, max, onProgress, onRelief, send } = this.#options
     const { id } = request
     if (this.#handling.size < max) {
+      onProgress({ stage: "asked", request }, size)
       const fiber = fork(Effect.andThen(Effect.yieldNow, this.#respond(request)))
       this.#handling.set(id, fiber)
       fiber.addObserver(() => {
         if (this.#handling.get(id) === fiber) this.#handling.delete(id)
+        onProgress({ stage: "settled", request }, size)
       })
       return
     }

@@ -7,6 +7,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
+import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
 // =============================================================================
@@ -48,15 +49,29 @@ export class Definition<A> {
 
   /** Checks parsed JSON. What is known in full is given as it came, not copied. */
   decode(json: unknown): Result.Result<A, Schema.SchemaError> {
+    return this.#isExact(json)
+      ? Result.succeed(json)
+      : Schema.decodeUnknownResult(this.schema)(json, { errors: "all" })
+  }
+
+  /** Gives the JSON of a value, or what is wrong with it. What is JSON already is given as it is, not copied. */
+  encode(value: A): Result.Result<unknown, Schema.SchemaError> {
+    return this.#isJson && this.#isExact(value)
+      ? Result.succeed(value)
+      : Schema.encodeResult(this.schema)(value, { errors: "all" })
+  }
+
+  #isExact(value: unknown): value is A {
     this.#uses++
     if (this.#uses === hot) SchemaJITCompiler.enable(this.in("exact").ast)
     if (this.#is === undefined || this.#uses === hot) this.#is = Schema.is(this.in("exact"))
-    return this.#is(json) ? Result.succeed(json) : Schema.decodeUnknownResult(this.schema)(json, { errors: "all" })
+    return this.#is(value)
   }
 
-  /** Gives the JSON of a value, or what is wrong with it. */
-  encode(value: A): Result.Result<unknown, Schema.SchemaError> {
-    return Schema.encodeResult(this.schema)(value, { errors: "all" })
+  /** Whether values that are known in full are their own JSON: those with secrets are not. */
+  get #isJson(): boolean {
+    const { ast } = this.in("exact")
+    return SchemaAST.toEncoded(ast) === ast
   }
 }
 

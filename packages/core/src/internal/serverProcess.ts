@@ -3,8 +3,7 @@
  *
  * @internal
  */
-import * as Cause from "effect/Cause"
-import * as Deferred from "effect/Deferred"
+import * as Channel from "effect/Channel"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -21,6 +20,7 @@ import { CodexCli } from "../CodexCli.ts"
 import * as CodexConfig from "../CodexConfig.ts"
 import { SpawnFailed } from "../CodexError.ts"
 import { ProcessGuard, type ProcessTree } from "../ProcessGuard.ts"
+import { endWhen } from "./endWhen.ts"
 import * as ExecCommand from "./execCommand.ts"
 import { type ExitStatus, exitStatus } from "./exitStatus.ts"
 import * as JsonRpcLines from "./jsonRpcLines.ts"
@@ -86,15 +86,15 @@ export const start = Effect.fnUntraced(function*(options: Options): Effect.fn.Re
   // All that goes on until the app-server has ended comes before its finalizer.
   const stderr = yield* Stderr.tail(handle.stderr)
   const stderrEnd = yield* Effect.forkScoped(stderr.drain)
-  const stdout = yield* Stream.toPull(handle.stdout)
-  const abandoned = yield* Deferred.make<void>()
-  yield* exitStatus(handle).pipe(
-    Effect.andThen(Effect.sleep(pipeGrace)),
-    // What a server that was killed left behind may hold the pipe.
-    Effect.andThen(tree.sweep),
-    Effect.andThen(Effect.sleep(pipeGrace)),
-    Effect.andThen(Deferred.succeed(abandoned, undefined)),
-    Effect.forkScoped
+  const stdout = yield* endWhen(
+    // Not `Stream.toPull`, which sees to it that one pulls at a time: only one does.
+    yield* Channel.toPullScoped(Stream.toChannel(handle.stdout), yield* Effect.scope),
+    exitStatus(handle).pipe(
+      Effect.andThen(Effect.sleep(pipeGrace)),
+      // What a server that was killed left behind may hold the pipe.
+      Effect.andThen(tree.sweep),
+      Effect.andThen(Effect.sleep(pipeGrace))
+    )
   )
   yield* Effect.addFinalizer(() => stop(handle, { tree, stdout, grace }))
 
@@ -109,9 +109,7 @@ export const start = Effect.fnUntraced(function*(options: Options): Effect.fn.Re
 
   return {
     pid: handle.pid,
-    incoming: Stream.fromPull(
-      Effect.succeed(Effect.raceFirst(stdout, Effect.flatMap(Deferred.await(abandoned), () => Cause.done())))
-    ).pipe(
+    incoming: Stream.fromPull(Effect.succeed(stdout)).pipe(
       Stream.mapError(() => brokenPipe("stdout")),
       (bytes) => JsonRpcLines.fromBytes(bytes, options.maxLineBytes),
       Stream.concat(Stream.fromEffect(ended))

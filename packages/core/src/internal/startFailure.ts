@@ -6,8 +6,11 @@
 import * as CodexError from "../CodexError.ts"
 import type { TurnRequest } from "../CodexOptions.ts"
 
+/** What tells which thread, and where it works. */
+export type Asked = Pick<TurnRequest, "fork" | "thread" | "workingDirectory">
+
 /** The cause that stderr tells, if it is one that a program can act on. */
-export const fromStderr = (stderr: string, request: TurnRequest): CodexError.CodexErrorReason | undefined => {
+export const fromStderr = (stderr: string, request: Asked): CodexError.CodexErrorReason | undefined => {
   const threadId = request.thread ?? request.fork
   if (threadId !== undefined) {
     if (stderr.includes("already has an active writer")) return new CodexError.ThreadBusy({ threadId })

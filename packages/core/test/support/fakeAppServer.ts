@@ -1,11 +1,13 @@
 /** An app-server that answers by itself, and tells what a test wants it to tell. */
 import * as AppServerTransport from "@effect-codex/core/appserver/AppServerTransport"
 import * as Client from "@effect-codex/core/appserver/Client"
+import type { ClientError } from "@effect-codex/core/appserver/ClientError"
 import * as Connection from "@effect-codex/core/appserver/Connection"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { serverInfo } from "./client.ts"
 import { type Message, serve } from "./peer.ts"
 
@@ -60,8 +62,7 @@ export type Answer = (params: Params, method: string) => unknown
 
 type Params = Readonly<Record<string, Schema.Json>>
 
-const isParams = (params: Schema.Json | undefined): params is Params =>
-  Predicate.isObject(params) && !Array.isArray(params)
+const isParams = (params: unknown): params is Params => Predicate.isObject(params)
 
 const usual: Answer = (params, method) => {
   switch (method) {
@@ -82,18 +83,28 @@ const usual: Answer = (params, method) => {
   }
 }
 
+/** What it tells once it has answered. */
+export type Aftermath = (method: string, params: Params, result: Params) => ReadonlyArray<object>
+
+export interface Options {
+  readonly experimentalApi?: boolean
+  readonly middleware?: Client.Options["middleware"]
+  readonly aftermath?: Aftermath
+}
+
 /** A server at the far end of each connection. */
-export const make = Effect.fnUntraced(function*(
+export const serveApp = (
   answer: Answer = () => undefined,
-  options?: AppServerTransport.AppServerOptions & { readonly experimentalApi?: boolean }
-) {
+  { aftermath = () => [], experimentalApi = true, middleware }: Options = {}
+) => {
   const said: Array<Message> = []
+  const answers: Array<Message> = []
   const news = Latch.makeUnsafe()
   const ends: Array<Effect.Effect<unknown>> = []
   let send: (message: object) => Effect.Effect<unknown> = () => Effect.void
   let connections = 0
 
-  const connect = Effect.gen(function*() {
+  const connect: Effect.Effect<Client.Client["Service"], ClientError, Scope.Scope> = Effect.gen(function*() {
     connections++
     const [near, far] = yield* Connection.inMemory
     const server = yield* serve(far)
@@ -101,7 +112,8 @@ export const make = Effect.fnUntraced(function*(
     ends.push(server.end)
     const respond = Effect.fnUntraced(function*(message: Message) {
       const { id, method, params } = message
-      if (method === undefined || id === undefined) return
+      if (method === undefined) return void answers.push(message)
+      if (id === undefined) return
       if (method === "initialize") return void (yield* server.reply(message, serverInfo))
       said.push(message)
       yield* news.open
@@ -118,30 +130,38 @@ export const make = Effect.fnUntraced(function*(
         const turn = { id: given["turnId"], items: [], status: "interrupted" }
         yield* server.send({ method: "turn/completed", params: { threadId: given["threadId"], turn } })
       }
+      for (const news of aftermath(method, given, isParams(result) ? result : {})) yield* server.send(news)
     })
     yield* Effect.forkScoped(Effect.exit(Effect.forever(Effect.flatMap(server.take, respond))))
-    return yield* Client.make(near, { experimentalApi: options?.experimentalApi ?? true })
+    return yield* Client.make(near, { experimentalApi, middleware })
   })
 
-  const transport = yield* AppServerTransport.make(connect, options)
   return {
-    transport,
+    connect,
     connections: () => connections,
-    /** The requests so far, but for the first, which is the transport's own. */
+    /** The requests so far, but for the first, which is the link's own. */
     said: () => said.slice(1),
     methods: () => said.slice(1).map(({ method }) => method),
+    /** What it was asked by this method, in order. */
+    allOf: (method: string) => said.flatMap((message) => message.method === method ? [message.params] : []),
     paramsOf: (method: string) => said.findLast((message) => message.method === method)?.params,
-    /** Waits until it was asked so. */
-    asked: (method: string): Effect.Effect<void> =>
+    /** What it was answered. */
+    answered: () => answers.map(({ id, result }) => [id, result]),
+    /** Waits until it was asked so, so many times. */
+    asked: (method: string, times = 1): Effect.Effect<void> =>
       Effect.gen(function*() {
-        while (!said.slice(1).some((message) => message.method === method)) {
+        while (said.slice(1).filter((message) => message.method === method).length < times) {
           yield* news.close
           yield* news.await
         }
       }),
-    /** An answer by hand, to the last request. */
-    reply: (result: object) => send({ id: said.at(-1)?.id, result }),
+    /** An answer by hand, to the last request, or the last one by this method. */
+    reply: (result: object, method?: string) =>
+      send({ id: said.findLast((message) => method === undefined || message.method === method)?.id, result }),
     tell: (method: string, params: object) => send({ method, params: { threadId, turnId, ...params } }),
+    /** Asks about an item. */
+    ask: (id: number, method: string, params: object = {}) =>
+      send({ id, method, params: { threadId, turnId, itemId: "i", ...params } }),
     message: (text: string, id = "m") =>
       send({
         method: "item/completed",
@@ -155,4 +175,13 @@ export const make = Effect.fnUntraced(function*(
     /** The connection ends. */
     end: Effect.suspend(() => ends.at(-1) ?? Effect.void)
   }
+}
+
+/** The same, with the transport over it. */
+export const make = Effect.fnUntraced(function*(
+  answer?: Answer,
+  options?: AppServerTransport.AppServerOptions & Options
+) {
+  const server = serveApp(answer, options)
+  return { ...server, transport: yield* AppServerTransport.make(server.connect, options) }
 })

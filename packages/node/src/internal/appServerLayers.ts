@@ -1,22 +1,21 @@
 /**
- * The transports over an app-server. Loaded when they are used, as the protocol is large.
+ * What is over an app-server. Loaded when it is used, as the protocol is large.
  */
 import * as ApprovalServing from "@effect-codex/core/appserver/ApprovalServing"
 import * as AppServerTransport from "@effect-codex/core/appserver/AppServerTransport"
 import * as Client from "@effect-codex/core/appserver/Client"
 import * as Connection from "@effect-codex/core/appserver/Connection"
+import * as Threads from "@effect-codex/core/appserver/Threads"
 import { CodexCli } from "@effect-codex/core/CodexCli"
 import type { CodexConfig } from "@effect-codex/core/CodexConfig"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as NodeAppServer from "../NodeAppServer.ts"
-import type { AppServerOptions, RemoteOptions } from "../NodeCodex.ts"
+import type { RemoteServerOptions, ServerOptions } from "../NodeCodex.ts"
 
-/** Over an app-server that is started for it. */
-export const local = ({ completionGrace, interruptGrace, server = {} }: AppServerOptions) =>
-  AppServerTransport.layerConnect(start(server), { completionGrace, interruptGrace })
-
-const start = Effect.fnUntraced(function*(options: Client.StdioOptions) {
+/** A client of an app-server that is started for it. */
+const startClient = Effect.fnUntraced(function*({ approvalTimeout, server: options = {} }: ServerOptions) {
   const { env } = yield* CodexCli
   // `codex exec` alone takes it from there.
   const key = env?.["CODEX_API_KEY"] ?? ""
@@ -27,26 +26,36 @@ const start = Effect.fnUntraced(function*(options: Client.StdioOptions) {
     ...(key === "" ? {} : { cli_auth_credentials_store: "ephemeral" }),
     ...options.config
   }
-  const client = yield* connect(yield* Connection.stdio({ ...options, config }), options)
+  const duplex = yield* Connection.stdio({ ...options, config })
+  const client = yield* connect(duplex, options, approvalTimeout)
   if (key === "") return client
   const apiKey = Redacted.isRedacted(key) ? key : Redacted.make(key)
   yield* client.account.login.start({ type: "apiKey", apiKey })
   return client
 })
 
-/** Over an app-server that runs elsewhere. */
-export const remote = ({ client: options = {}, completionGrace, interruptGrace, token, url }: RemoteOptions) => {
+/** A client of an app-server that runs elsewhere. */
+const remoteClient = ({ approvalTimeout, client: options = {}, token, url }: RemoteServerOptions) => {
   const path = /^unix:\/\/(.*)$/.exec(url)?.[1]
   const duplex = path === undefined
     ? NodeAppServer.webSocket({ url, token })
     : NodeAppServer.unixSocket({ token, path: path === "" ? undefined : path })
-  return AppServerTransport.layerConnect(Effect.flatMap(duplex, (duplex) => connect(duplex, options)), {
-    completionGrace,
-    interruptGrace
-  })
+  return Effect.flatMap(duplex, (duplex) => connect(duplex, options, approvalTimeout))
 }
 
-const connect = (duplex: Connection.Duplex, options: Client.Options) =>
+const connect = (duplex: Connection.Duplex, options: Client.Options, timeout: Duration.Input | undefined) =>
   Client.make(duplex, { defaultAnswer: ApprovalServing.defaultAnswer, ...options, experimentalApi: true }).pipe(
-    Effect.tap(({ rpc }) => ApprovalServing.serve(rpc))
+    Effect.tap(({ rpc }) => ApprovalServing.serve(rpc, { timeout }))
   )
+
+export const transport = (options: ServerOptions & AppServerTransport.AppServerOptions) =>
+  AppServerTransport.layerConnect(startClient(options), options)
+
+export const remoteTransport = (options: RemoteServerOptions & AppServerTransport.AppServerOptions) =>
+  AppServerTransport.layerConnect(remoteClient(options), options)
+
+export const threads = (options: ServerOptions & Threads.ConnectOptions) =>
+  Threads.layerConnect(startClient(options), options)
+
+export const remoteThreads = (options: RemoteServerOptions & Threads.ConnectOptions) =>
+  Threads.layerConnect(remoteClient(options), options)

@@ -11,7 +11,8 @@
  * - Of a configuration that is wrong, `codex exec` tells on stderr before it ends (`Exited`); an app-server answers
  *   with an error (`AppServerFailed`).
  * - The model is told relative paths of images by `codex exec`, and whole ones by an app-server.
- * - Over an app-server there are the events `item.delta`, `plan.updated`, `diff.updated` and `usage.updated`.
+ * - Over an app-server there are the events `item.delta`, `plan.updated`, `diff.updated`, `usage.updated`,
+ *   `approval.requested` and `approval.resolved`.
  */
 import * as Schema from "effect/Schema"
 import type { Outcome } from "./transports.ts"
