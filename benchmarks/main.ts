@@ -7,18 +7,22 @@
  */
 import { parseArgs } from "node:util"
 import * as Decode from "./decode.ts"
+import * as Deltas from "./deltas.ts"
 import * as Memory from "./memory.ts"
 import { type Report, show, type Sizes } from "./report.ts"
 import * as Rpc from "./rpc.ts"
 import * as Stage from "./stage.ts"
 import * as Start from "./start.ts"
 import * as Stream from "./stream.ts"
+import * as Turns from "./turns.ts"
 
 const measures: Readonly<Record<string, (sizes: Sizes) => Promise<Report>>> = {
   decode: Decode.measure,
   stream: Stream.measure,
   start: Start.measure,
   rpc: Rpc.measure,
+  turns: Turns.measure,
+  deltas: Deltas.measure,
   memory: Memory.measure
 }
 

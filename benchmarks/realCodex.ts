@@ -11,12 +11,15 @@ import { createServer } from "node:http"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 
-/** Runs `use` with the environment that makes the real Codex ask a model which always answers at once. */
-export const withModel = <A>(use: (env: Readonly<Record<string, string>>) => Promise<A>): Promise<A> =>
+/** Runs `use` with the environment that makes the real Codex ask a model which always answers `reply`, at once. */
+export const withModel = <A>(
+  use: (env: Readonly<Record<string, string>>) => Promise<A>,
+  reply = ModelReply.message("Hello.")
+): Promise<A> =>
   FakeModel.FakeModel.pipe(
     Effect.flatMap(({ cli }) => Effect.promise(() => use(cli.env))),
     Effect.provide(
-      FakeModel.layer(() => ModelReply.message("Hello.")).pipe(
+      FakeModel.layer(() => reply).pipe(
         Layer.provide([
           NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" }),
           NodeServices.layer

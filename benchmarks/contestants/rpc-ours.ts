@@ -18,8 +18,9 @@ const program = Effect.gen(function*() {
     )
     return performance.now() - startedAt
   })
-  yield* run(64)
-  process.stdout.write(JSON.stringify({ w1: yield* run(1), w64: yield* run(64) }))
+  const runs: Array<{ readonly w1: number; readonly w64: number }> = []
+  for (let i = 0; i < Number(process.argv[3]); i++) runs.push({ w1: yield* run(1), w64: yield* run(64) })
+  process.stdout.write(JSON.stringify(runs))
 })
 
 const layer = Client.layerStdio().pipe(
