@@ -26,6 +26,7 @@ const tasks = {
   coverage: ["vitest", "run", "--coverage"],
   barrels: ["node", "scripts/barrels.ts"],
   protocol: ["node", "scripts/protocol.ts"],
+  record: ["node", "scripts/record.ts"],
   changeset: ["changeset"]
 }
 

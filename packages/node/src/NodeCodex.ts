@@ -102,7 +102,8 @@ export interface RemoteOptions extends RemoteServerOptions, AppServerTransport.A
  * (`CODEX_HOME`, `config.toml`, `codex login`).
  *
  * Sessions are kept in memory unless a store is provided to this layer, `NodeSessionStore.layerFile` for instance;
- * `CodexRetry` and `CodexHook` layers are provided to it too.
+ * `CodexRetry` and `CodexHook` layers are provided to it too, and a `ChildProcessSpawner` that is to start its processes:
+ * one that records them, for instance.
  *
  * Building the layer fails with `CodexError` (`BinaryNotFound`) if there is no Codex.
  *

@@ -29,25 +29,27 @@ import * as Codex from "@effect-codex/core/Codex"
 import * as CodexCli from "@effect-codex/core/CodexCli"
 import type { ThreadStarted } from "@effect-codex/core/CodexEvent"
 import type { CodexOptions } from "@effect-codex/core/CodexOptions"
+import type { CodexTransport } from "@effect-codex/core/CodexTransport"
 import * as ExecTransport from "@effect-codex/core/exec/ExecTransport"
 import * as ProcessGuard from "@effect-codex/core/ProcessGuard"
-import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as PlatformError from "effect/PlatformError"
 import type * as ChildProcess from "effect/process/ChildProcess"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
-import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
-import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import type { CodexScript } from "./CodexScript.ts"
 import type { FakeProcess, Step } from "./FakeProcess.ts"
 import * as FakeFiles from "./internal/fakeFiles.ts"
+import * as FakeProcesses from "./internal/fakeProcess.ts"
+import type { Program } from "./internal/fakeProcess.ts"
+import * as ScriptExec from "./internal/scriptExec.ts"
+import * as ScriptServer from "./internal/scriptServer.ts"
+import { Threads } from "./internal/scriptThreads.ts"
 
 // =============================================================================
 // Models
@@ -78,12 +80,16 @@ export interface Invocation {
  * What the CLI does each time that it is started: a process for each start in order, or the choice by what it was
  * given. A start beyond the end of a list fails.
  *
+ * Or what Codex does, by a `CodexScript`: then it is a CLI that runs `codex exec` and `codex app-server`, and all its
+ * processes have the same threads.
+ *
  * @category models
  * @since 0.1.0
  */
 export type Script =
   | ReadonlyArray<FakeProcess | PlatformError.PlatformError>
   | ((invocation: Invocation, index: number) => FakeProcess | PlatformError.PlatformError)
+  | CodexScript
 
 // =============================================================================
 // Service
@@ -135,11 +141,26 @@ export const layer = (
   defaults?: CodexOptions & ExecTransport.ExecOptions & { readonly cli?: Partial<CodexCli.CodexCliConfig> | undefined }
 ): Layer.Layer<Codex.Codex | FakeCli> => {
   const { cli, interruptGrace, maxLineBytes, ...options } = defaults ?? {}
+  const transport = layerTransport(script, { cli, interruptGrace, maxLineBytes })
+  return Layer.merge(Codex.layer(options), Layer.effect(FakeCli, FakeCli)).pipe(Layer.provide(transport))
+}
+
+/**
+ * Provides the exec transport over a fake CLI, for what is built on any transport: `CodexLaws.layer`, for instance.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTransport = (
+  script: Script,
+  options?: ExecTransport.ExecOptions & { readonly cli?: Partial<CodexCli.CodexCliConfig> | undefined }
+): Layer.Layer<CodexTransport | FakeCli> => {
+  const { cli, ...exec } = options ?? {}
   return Layer.merge(
-    Codex.layer(options).pipe(
-      Layer.provide(ExecTransport.layer({ interruptGrace, maxLineBytes })),
-      Layer.provide([Layer.succeed(CodexCli.CodexCli, { command: "codex", ...cli }), ProcessGuard.layerNoop])
-    ),
+    Layer.provide(ExecTransport.layer(exec), [
+      Layer.succeed(CodexCli.CodexCli, { command: "codex", ...cli }),
+      ProcessGuard.layerNoop
+    ]),
     Layer.effect(FakeCli, FakeCli)
     // What is fake for Codex is not to replace what the test has of its own.
   ).pipe(Layer.provide(layerSpawner(script)))
@@ -153,12 +174,11 @@ export const layer = (
 // ten rounds from the process to the consumer.
 const roundsToSettle = 500
 
-type Ending = { readonly code: number } | { readonly signal: string }
-
 const make = Effect.fnUntraced(function*(script: Script, files: ReadonlyMap<string, string>) {
   // The first run with an `output` loads it, for which `settled` could not wait.
   yield* Effect.promise(() => import("@effect-codex/core/CodexOutput"))
   const started: Array<Ref.Ref<Invocation>> = []
+  const choose = chooser(script)
 
   const spawn = Effect.fnUntraced(function*(command: ChildProcess.Command) {
     if (command._tag === "PipedCommand") return yield* refused("a fake CLI runs no pipelines")
@@ -174,10 +194,19 @@ const make = Effect.fnUntraced(function*(script: Script, files: ReadonlyMap<stri
       running: true
     })
     const index = started.push(invocation) - 1
-    const process = typeof script === "function" ? script(yield* Ref.get(invocation), index) : script[index]
-    if (process === undefined) return yield* refused(`the script has no process ${index + 1}`)
-    if (PlatformError.isPlatformError(process)) return yield* process
-    return yield* run(process, invocation, index, options.stdin)
+    const process = choose(yield* Ref.get(invocation), index) ?? refused(`the script has no process ${index + 1}`)
+    const update = (change: (invocation: Invocation) => Partial<Invocation>) =>
+      Ref.update(invocation, (invocation) => ({ ...invocation, ...change(invocation) }))
+    if (PlatformError.isPlatformError(process)) {
+      yield* update(() => ({ running: false }))
+      return yield* process
+    }
+    const program = "run" in process ? process : programOf(process, index)
+    return yield* FakeProcesses.run(program, command, (yield* Ref.get(invocation)).args, 1_000_000 + index, {
+      read: (text) => update(({ stdin }) => ({ stdin: stdin + text })),
+      signalled: (signal) => update(({ signals }) => ({ signals: [...signals, signal] })),
+      ended: update(() => ({ running: false }))
+    })
   })
 
   return Context.make(ChildProcessSpawner.ChildProcessSpawner, ChildProcessSpawner.make(spawn)).pipe(
@@ -188,105 +217,47 @@ const make = Effect.fnUntraced(function*(script: Script, files: ReadonlyMap<stri
   )
 })
 
-const run = Effect.fnUntraced(function*(
-  process: FakeProcess,
-  invocation: Ref.Ref<Invocation>,
-  index: number,
-  input: ChildProcess.CommandOptions["stdin"]
-) {
-  // As a pipe does, these hold little: who does not read them stops the process.
-  const stdout = yield* Queue.bounded<Uint8Array, PlatformError.PlatformError | Cause.Done>(1)
-  const stderr = yield* Queue.bounded<Uint8Array, PlatformError.PlatformError | Cause.Done>(1)
-  const ending = yield* Deferred.make<Ending>()
+/** Gives the process of each start. */
+const chooser = (
+  script: Script
+): (invocation: Invocation, index: number) => FakeProcess | Program | PlatformError.PlatformError | undefined => {
+  if (typeof script === "function") return script
+  if (!("rules" in script)) return (_, index) => script[index]
+  const threads = new Threads(script)
+  return ({ args }) => args.includes("app-server") ? ScriptServer.program(threads) : ScriptExec.make(threads)
+}
 
-  const end = (how: Ending) =>
-    Effect.gen(function*() {
-      if (!(yield* Deferred.succeed(ending, how))) return
-      yield* Ref.update(invocation, (invocation) => ({ ...invocation, running: false }))
-      yield* Queue.end(stdout)
-      yield* Queue.end(stderr)
-    }).pipe(Effect.uninterruptible)
-
-  const read = Stream.isStream(input) && process.readsStdin !== false
-    ? Stream.runForEach(
-      Stream.decodeText(input),
-      (text) => Ref.update(invocation, (invocation) => ({ ...invocation, stdin: invocation.stdin + text }))
-    )
-    : Effect.void
-
-  const print = (bytes: string | Uint8Array) =>
-    Queue.offer(stdout, typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes)
-
-  const take = (step: Step): Effect.Effect<unknown> => {
-    switch (step._tag) {
-      case "Thread":
-        return Effect.flatMap(Ref.get(invocation), ({ args }) => {
+/** A process that takes its steps. */
+const programOf = (process: FakeProcess, index: number): Program => ({
+  run: ({ args, end, input, print, printError }) => {
+    const take = (step: Step): Effect.Effect<unknown> => {
+      switch (step._tag) {
+        case "Thread": {
           const event: ThreadStarted = { type: "thread.started", thread_id: resumed(args) ?? ownThread(index) }
           return print(`${JSON.stringify(event)}\n`)
-        })
-      case "Stdout":
-        return print(step.bytes)
-      case "Stderr":
-        return Queue.offer(stderr, new TextEncoder().encode(step.text))
-      case "Delay":
-        return Effect.sleep(step.duration)
-      case "Hang":
-        return Effect.never
-      case "Exit":
-        return Effect.andThen(end({ code: step.code }), Effect.never)
-      case "Signal":
-        return Effect.andThen(end({ signal: step.signal }), Effect.never)
+        }
+        case "Stdout":
+          return print(step.bytes)
+        case "Stderr":
+          return printError(step.text)
+        case "Delay":
+          return Effect.sleep(step.duration)
+        case "Hang":
+          return Effect.never
+        case "Exit":
+          return end({ code: step.code })
+        case "Signal":
+          return end({ signal: step.signal })
+      }
     }
+    const read = process.readsStdin === false ? Effect.void : Stream.runDrain(input)
+    return Effect.andThen(read, Effect.forEach(process.steps, take, { discard: true }))
+  },
+  talks: false,
+  on: (signal) => {
+    if (process.ignores?.includes(signal) === true) return undefined
+    return signal === "SIGINT" ? { code: 1 } : { signal }
   }
-
-  const life = yield* Effect.ignore(read).pipe(
-    Effect.andThen(Effect.forEach(process.steps, take, { discard: true })),
-    Effect.andThen(end({ code: 0 })),
-    Effect.raceFirst(Deferred.await(ending)),
-    Effect.forkScoped
-  )
-
-  const signal = (name: string) =>
-    Effect.gen(function*() {
-      if (yield* Deferred.isDone(ending)) return
-      yield* Ref.update(invocation, (invocation) => ({ ...invocation, signals: [...invocation.signals, name] }))
-      if (name !== "SIGKILL" && process.ignores?.includes(name) === true) return
-      yield* end(name === "SIGINT" ? { code: 1 } : { signal: name })
-    })
-
-  const kill = Effect.fnUntraced(function*(options?: ChildProcess.KillOptions) {
-    yield* signal(options?.killSignal ?? "SIGTERM")
-    if (options?.forceKillAfter !== undefined) {
-      yield* Deferred.await(ending).pipe(Effect.timeoutOrElse({
-        duration: options.forceKillAfter,
-        orElse: () => signal("SIGKILL")
-      }))
-    }
-    yield* Deferred.await(ending)
-    yield* Fiber.await(life)
-  })
-
-  yield* Effect.addFinalizer(() => signal("SIGKILL"))
-
-  return ChildProcessSpawner.makeHandle({
-    pid: ChildProcessSpawner.ProcessId(1_000_000 + index),
-    exitCode: Effect.flatMap(
-      Deferred.await(ending),
-      (ending) =>
-        "code" in ending
-          ? Effect.succeed(ChildProcessSpawner.ExitCode(ending.code))
-          : Effect.fail(diedOf(ending.signal))
-    ),
-    isRunning: Effect.map(Deferred.isDone(ending), (done) => !done),
-    kill,
-    stdin: Sink.drain,
-    stdout: Stream.fromQueue(stdout),
-    stderr: Stream.fromQueue(stderr),
-    all: Stream.merge(Stream.fromQueue(stdout), Stream.fromQueue(stderr)),
-    getInputFd: () => Sink.drain,
-    getOutputFd: () => Stream.empty,
-    unref: Effect.succeed(Effect.void)
-  })
 })
 
 const resumed = (args: ReadonlyArray<string>): string | undefined => {
@@ -298,12 +269,3 @@ const ownThread = (index: number): string => `00000000-0000-7000-8000-${String(i
 
 const refused = (description: string): PlatformError.PlatformError =>
   PlatformError.systemError({ _tag: "NotFound", module: "FakeCli", method: "spawn", description })
-
-// In the words of `@effect/platform-node`, whose only sign of a signal they are.
-const diedOf = (signal: string): PlatformError.PlatformError =>
-  PlatformError.systemError({
-    _tag: "Unknown",
-    module: "ChildProcess",
-    method: "exitCode",
-    cause: new Error(`Process interrupted due to receipt of signal: '${signal}'`)
-  })

@@ -5,6 +5,14 @@
  *
  * @since 0.1.0
  */
+export * as Cassette from "./Cassette.ts"
+export * as CodexArbitrary from "./CodexArbitrary.ts"
+export * as CodexLaws from "./CodexLaws.ts"
+export * as CodexRecorder from "./CodexRecorder.ts"
+export * as CodexReplay from "./CodexReplay.ts"
+export * as CodexScript from "./CodexScript.ts"
+export * as CodexTimeline from "./CodexTimeline.ts"
+export * as FakeAppServer from "./FakeAppServer.ts"
 export * as FakeCli from "./FakeCli.ts"
 export * as FakeModel from "./FakeModel.ts"
 export * as FakeProcess from "./FakeProcess.ts"

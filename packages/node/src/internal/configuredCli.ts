@@ -8,6 +8,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as NodeCodexCli from "../NodeCodexCli.ts"
 import * as NodeProcessGuard from "../NodeProcessGuard.ts"
 
@@ -22,5 +23,16 @@ export const split = <O extends NodeCodexCli.Options>({ apiKey, args, env, exten
   return [Layer.provideMerge(Layer.merge(cli, NodeProcessGuard.layer), platform), others] as const
 }
 
+// One that records what passes, say.
+const spawner = Layer.unwrap(
+  Effect.map(
+    Effect.serviceOption(ChildProcessSpawner),
+    Option.match({
+      onNone: () => NodeChildProcessSpawner.layer,
+      onSome: (given) => Layer.succeed(ChildProcessSpawner, given)
+    })
+  )
+)
+
 // Less to load than all of `NodeServices`, which opens the host's stdin too.
-const platform = NodeChildProcessSpawner.layer.pipe(Layer.provideMerge([NodeFileSystem.layer, NodePath.layer]))
+const platform = spawner.pipe(Layer.provideMerge([NodeFileSystem.layer, NodePath.layer]))

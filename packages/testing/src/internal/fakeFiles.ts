@@ -9,12 +9,12 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as PlatformError from "effect/PlatformError"
 
-/** Every file can be read; text that is written is kept in `files` until its directory is removed. */
+/** Every file can be read, and what has no extension is a directory; text that is written is kept in `files` until its directory is removed. */
 export const make = (files: Map<string, string>): FileSystem.FileSystem => {
   let directories = 0
   return FileSystem.makeNoop({
     access: () => Effect.void,
-    stat: () => Effect.succeed(file),
+    stat: (path) => Effect.succeed(/\.[^./\\]+$/.test(path) ? file : { ...file, type: "Directory" as const }),
     makeTempDirectoryScoped: (options) =>
       Effect.acquireRelease(
         Effect.sync(() => `/tmp/${options?.prefix ?? ""}${++directories}`),
