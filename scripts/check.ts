@@ -12,6 +12,7 @@ const steps: ReadonlyArray<readonly [title: string, command: string, ...args: Re
   ["Format", "dprint", "check"],
   ["Generated barrels are up to date", process.execPath, "scripts/barrels.ts", "--check"],
   ["Generated protocol is up to date", process.execPath, "scripts/protocol.ts", "--check"],
+  ["Code of the guides is that of its files", process.execPath, "scripts/guide.ts", "--check"],
   ["Snippets of the documentation", process.execPath, "scripts/snippets.ts"],
   ["Parity with other SDKs", process.execPath, "scripts/parity.ts"],
   ["Packed packages", process.execPath, "scripts/packages.ts"]

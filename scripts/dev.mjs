@@ -25,8 +25,10 @@ const tasks = {
   integration: ["vitest", "run", "--project", "integration"],
   coverage: ["vitest", "run", "--coverage"],
   barrels: ["node", "scripts/barrels.ts"],
+  guide: ["node", "scripts/guide.ts"],
   protocol: ["node", "scripts/protocol.ts"],
   record: ["node", "scripts/record.ts"],
+  mutations: ["node", "scripts/mutations.ts"],
   changeset: ["changeset"]
 }
 

@@ -1,7 +1,8 @@
 /**
  * Type-checks what the documentation shows: every block marked `ts` in README.md, CONTRIBUTING.md, docs and the doc
  * comments of packages/<name>/src is a module of its own, compiled against the workspace. A block that is not a whole
- * module is marked `ts no-check`. Line numbers in what it reports are those of the documentation.
+ * module is marked `ts no-check`; one that is marked with a file is compiled there, and `guide.ts` sees that it is the
+ * same. Line numbers in what it reports are those of the documentation.
  */
 import { spawnSync } from "node:child_process"
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -13,6 +14,7 @@ const files = globSync(["README.md", "CONTRIBUTING.md", "docs/**/*.md", "package
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
 
+const isOfFile = /^ [\w./-]+\.ts(#[\w-]+)?$/
 let count = 0
 for (const file of files) {
   // In a source, only the lines of doc comments count, without their ` * `.
@@ -23,7 +25,9 @@ for (const file of files) {
   for (const [index, line] of lines.entries()) {
     if (block === undefined) {
       const info = /^\s*```(?:ts|typescript)\b(.*)$/.exec(line)?.[1]
-      if (info !== undefined) block = { start: index + 1, isChecked: !info.includes("no-check") }
+      if (info !== undefined) {
+        block = { start: index + 1, isChecked: !info.includes("no-check") && !isOfFile.test(info) }
+      }
     } else if (/^\s*```\s*$/.test(line)) {
       if (block.isChecked) {
         count++

@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Screen from "./Screen.ts"
 
-const view = { color: false, columns: 80, directory: "/work" }
+const view = { color: false, columns: 80, directory: "/srv" }
 
 const thread: CodexEvent.CodexEvent = { type: "thread.started", thread_id: "t" }
 const message: CodexEvent.CodexEvent = {

@@ -56,6 +56,5 @@ export const layer = (limits: { readonly tokens: number; readonly time: Duration
     })
   )
 
-/** Of the whole thread: an answer that had to be repaired is a turn too. */
 const tokensOf = (turn: CodexTurn | undefined): number =>
-  turn?.threadUsage === undefined ? 0 : turn.threadUsage.input_tokens + turn.threadUsage.output_tokens
+  turn?.usage === undefined ? 0 : turn.usage.input_tokens + turn.usage.output_tokens

@@ -3,6 +3,8 @@
  */
 import * as Codex from "@effect-codex/core/Codex"
 import { CodexError } from "@effect-codex/core/CodexError"
+import * as CodexOutput from "@effect-codex/core/CodexOutput"
+import * as CodexRetry from "@effect-codex/core/CodexRetry"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Budget, BudgetSpent } from "./Budget.ts"
@@ -37,22 +39,35 @@ export class Report extends Schema.Class<Report>("Report")({
   }
 }
 
+/**
+ * Asks about one file. Each turn is one for the budget: one that is tried again, as nothing was done yet, and the one in
+ * which the agent is told once what is wrong with its answer.
+ */
+const ask = Effect.fnUntraced(function*(directory: string, file: string) {
+  const budget = yield* Budget
+  const thread = yield* Codex.thread({ workingDirectory: directory })
+  const turn = (input: string) =>
+    thread.run(input, { output: Schema.Array(Finding) }).pipe(
+      budget.run,
+      Effect.retry({ schedule: CodexRetry.exponential({ times: 2 }), while: isRetryable })
+    )
+  return yield* turn(`Review ${file}. Report only what you can show to be wrong.`).pipe(
+    Effect.catchReason("CodexError", "OutputUndecodable", ({ issue }) => turn(CodexOutput.repairPrompt(issue)))
+  )
+})
+
+const isRetryable = (error: CodexError | BudgetSpent) => error._tag === "CodexError" && error.isRetryable
+
 /** Never fails: the report tells which files were not reviewed, and why. */
 export const review = Effect.fn("review")(function*(directory: string, files: ReadonlyArray<string>) {
-  const budget = yield* Budget
   const [reviewed, notReviewed] = yield* Effect.partition(
     files,
     (file) =>
-      Codex.run(`Review ${file}. Report only what you can show to be wrong.`, {
-        output: Schema.Array(Finding),
-        repair: 1,
-        workingDirectory: directory
-      }).pipe(
-        budget.run,
+      ask(directory, file).pipe(
         Effect.map(({ output }) => new Reviewed({ file, findings: output })),
         Effect.mapError((cause) => new NotReviewed({ file, cause }))
       ),
     { concurrency: 4 }
   )
-  return new Report({ reviewed, notReviewed, tokens: yield* budget.tokens })
+  return new Report({ reviewed, notReviewed, tokens: yield* (yield* Budget).tokens })
 })

@@ -4,7 +4,8 @@
  *     npm run example -- review-pipeline <directory>     with your Codex account
  *
  * Four files at a time. When the tokens are spent no further file is begun, when the time is over those in work are
- * stopped, and a file that fails is one that fails: there is a report in any case.
+ * stopped, and a file that fails is one that fails: there is a report in any case. `docs/testing.md` shows how it is
+ * tested.
  */
 import * as NodeCodex from "@effect-codex/node/NodeCodex"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

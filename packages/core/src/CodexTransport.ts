@@ -26,7 +26,7 @@ export interface Worker {
   readonly command?: ReadonlyArray<string> | undefined
   /** The id of the turn's own process. */
   readonly pid?: number | undefined
-  /** Ends the turn without asking the agent to stop first. The stream then fails. */
+  /** Ends the turn without asking the agent to stop first. It then fails: by `turn.failed`, or its stream does. */
   readonly kill: Effect.Effect<void>
 }
 

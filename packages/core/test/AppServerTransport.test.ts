@@ -197,7 +197,7 @@ describe("what is asked for", () => {
         approvalsReviewer: "user",
         config: { sandbox_workspace_write: { writable_roots: ["/a", "/var/tmp"] } }
       })
-      assert.deepInclude(server.paramsOf("turn/start"), { runtimeWorkspaceRoots: ["/work", "/var/tmp"] })
+      assert.deepInclude(server.paramsOf("turn/start"), { runtimeWorkspaceRoots: ["/srv", "/var/tmp"] })
 
       // Which sandbox a new thread would have is shown by one that does nothing.
       const fiber = yield* Effect.forkChild(run(server, { fork: threadId, model: "gpt-5.5", ephemeral: true }))
@@ -595,6 +595,9 @@ describe("a turn that is stopped", () => {
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(interrupting)
       assert.notInclude(server.methods(), "thread/unsubscribe")
+      yield* Effect.forkChild(run(server))
+      yield* settled
+      assert.strictEqual(server.connections(), 2)
     }))
 
   it.effect("by its worker is told so, and its processes are ended", () =>
@@ -707,6 +710,11 @@ describe("a connection that is lost", () => {
       const reason = yield* Fiber.join(fiber)
       assert.deepInclude(reason, { _tag: "AppServerFailed", unreachable: false })
       assert.match(reason.message, /thread\/start got no reply within 1m/)
+      // Another one may answer.
+      assert.strictEqual(server.connections(), 1)
+      yield* Effect.forkChild(run(server))
+      yield* settled
+      assert.strictEqual(server.connections(), 2)
     }))
 
   it.effect("has answers that this version does not understand", () =>

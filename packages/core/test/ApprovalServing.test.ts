@@ -35,7 +35,7 @@ const paramsOf: { readonly [M in Method]: object } = {
     startedAtMs: 1,
     environmentId: "local",
     command: "/bin/bash -lc 'git status'",
-    cwd: "/work",
+    cwd: "/srv",
     reason: "because",
     commandActions: [{ type: "unknown", command: "git status" }],
     proposedExecpolicyAmendment: ["git", "status"],
@@ -55,7 +55,7 @@ const paramsOf: { readonly [M in Method]: object } = {
     ...turn,
     startedAtMs: 1,
     environmentId: "local",
-    cwd: "/work",
+    cwd: "/srv",
     reason: "need",
     permissions: {
       network: { enabled: true },
@@ -108,17 +108,17 @@ const paramsOf: { readonly [M in Method]: object } = {
     reason: null,
     grantRoot: null,
     fileChanges: {
-      "/work/a": { type: "add", content: "a" },
-      "/work/b": { type: "update", unified_diff: "b", move_path: "/work/c" },
-      "/work/d": { type: "update", unified_diff: "d", move_path: null },
-      "/work/e": { type: "renamed" }
+      "/srv/a": { type: "add", content: "a" },
+      "/srv/b": { type: "update", unified_diff: "b", move_path: "/srv/c" },
+      "/srv/d": { type: "update", unified_diff: "d", move_path: null },
+      "/srv/e": { type: "renamed" }
     }
   },
   execCommandApproval: {
     conversationId: "thread",
     callId: "item",
     command: ["bash", "-lc", "git status"],
-    cwd: "/work",
+    cwd: "/srv",
     parsedCmd: [],
     reason: null
   }
@@ -216,7 +216,7 @@ const started = (changes: ReadonlyArray<object>, item: object = {}) => ({
 
 const change = (path: string, kind: object = { type: "add" }) => ({ path, kind, diff: "hi\n" })
 
-const known = started([change("/work/a"), change("/work/b", { type: "update", move_path: "/work/c" })])
+const known = started([change("/srv/a"), change("/srv/b", { type: "update", move_path: "/srv/c" })])
 
 describe("what the app-server asks", () => {
   it.effect("reaches the policy, whichever method it comes by", () =>
@@ -262,7 +262,7 @@ describe("what the app-server asks", () => {
           action: "command",
           command: "/bin/bash -lc 'git status'",
           commands: [["git", "status"]],
-          cwd: "/work",
+          cwd: "/srv",
           proposedPrefix: ["git", "status"]
         },
         {
@@ -270,8 +270,8 @@ describe("what the app-server asks", () => {
           method: fileMethod,
           ...turn,
           changes: [
-            { path: "/work/a", change: "add", diff: "hi\n" },
-            { path: "/work/b", change: "update", diff: "hi\n", movePath: "/work/c" }
+            { path: "/srv/a", change: "add", diff: "hi\n" },
+            { path: "/srv/b", change: "update", diff: "hi\n", movePath: "/srv/c" }
           ]
         },
         {
@@ -279,7 +279,7 @@ describe("what the app-server asks", () => {
           method: permissionsMethod,
           ...turn,
           reason: "need",
-          cwd: "/work",
+          cwd: "/srv",
           permissions: {
             network: { enabled: true },
             fileSystem: { entries: [{ path: { type: "path", path: "/tmp/a" }, access: "write" }] }
@@ -320,10 +320,10 @@ describe("what the app-server asks", () => {
           threadId: "thread",
           itemId: "item",
           changes: [
-            { path: "/work/a", change: "add", diff: "a" },
-            { path: "/work/b", change: "update", diff: "b", movePath: "/work/c" },
-            { path: "/work/d", change: "update", diff: "d" },
-            { path: "/work/e", change: "unrecognized", diff: "" }
+            { path: "/srv/a", change: "add", diff: "a" },
+            { path: "/srv/b", change: "update", diff: "b", movePath: "/srv/c" },
+            { path: "/srv/d", change: "update", diff: "d" },
+            { path: "/srv/e", change: "unrecognized", diff: "" }
           ]
         },
         {
@@ -334,7 +334,7 @@ describe("what the app-server asks", () => {
           action: "command",
           command: "bash -lc 'git status'",
           commands: [["git", "status"]],
-          cwd: "/work"
+          cwd: "/srv"
         },
         {
           kind: "mcpTool",
@@ -382,7 +382,7 @@ describe("what the app-server asks", () => {
     Effect.gen(function*() {
       const { asked, reply } = yield* serve(() => Effect.succeed(ApprovalAnswer.acceptForSession))
       const ask = (permissions: object) =>
-        reply(permissionsMethod, { ...turn, startedAtMs: 1, cwd: "/work", permissions })
+        reply(permissionsMethod, { ...turn, startedAtMs: 1, cwd: "/srv", permissions })
       const special = { path: { type: "special", value: { kind: "project_roots", subpath: null } }, access: "read" }
       assert.deepStrictEqual<unknown>(
         (yield* ask({ network: null, fileSystem: { entries: [special], globScanMaxDepth: 3 } })).result,
@@ -482,16 +482,16 @@ describe("the changes of files", () => {
 
   it.effect("are those told last", () =>
     Effect.gen(function*() {
-      const updated = { method: "item/fileChange/patchUpdated", params: { ...turn, changes: [change("/work/z")] } }
-      assert.deepStrictEqual(yield* changesAsked([known, updated]), ["/work/z"])
-      const other = started([change("/work/other")], { id: "other" })
+      const updated = { method: "item/fileChange/patchUpdated", params: { ...turn, changes: [change("/srv/z")] } }
+      assert.deepStrictEqual(yield* changesAsked([known, updated]), ["/srv/z"])
+      const other = started([change("/srv/other")], { id: "other" })
       const elsewhere = {
         method: "item/started",
         params: { ...other.params, threadId: "elsewhere", item: { ...known.params.item } }
       }
       assert.deepStrictEqual(yield* changesAsked([known, other, elsewhere, { method: "item/started", params: {} }]), [
-        "/work/a",
-        "/work/b"
+        "/srv/a",
+        "/srv/b"
       ])
     }))
 
@@ -513,7 +513,7 @@ describe("the changes of files", () => {
       assert.isUndefined(yield* changesAsked([known, completed], true))
       const others = Array.from({ length: 64 }, (_, index) => started([change("/x")], { id: `${index}` }))
       assert.isUndefined(yield* changesAsked([known, ...others], true))
-      assert.deepStrictEqual(yield* changesAsked([known, ...others.slice(1)]), ["/work/a", "/work/b"])
+      assert.deepStrictEqual(yield* changesAsked([known, ...others.slice(1)]), ["/srv/a", "/srv/b"])
     }))
 })
 

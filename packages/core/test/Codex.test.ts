@@ -1,6 +1,7 @@
 import * as Codex from "@effect-codex/core/Codex"
 import * as CodexError from "@effect-codex/core/CodexError"
 import type { CodexEvent } from "@effect-codex/core/CodexEvent"
+import { CodexTransport } from "@effect-codex/core/CodexTransport"
 import * as FakeCli from "@effect-codex/testing/FakeCli"
 import * as FakeProcess from "@effect-codex/testing/FakeProcess"
 import { assert, describe, it } from "@effect/vitest"
@@ -10,6 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as PlatformError from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
@@ -629,5 +631,24 @@ describe("options", () => {
     }).pipe(Effect.provide(FakeCli.layer(
       [FakeProcess.turnFailed("Incorrect API key provided: sk-secret.")],
       { cli: { env: { CODEX_API_KEY: Redacted.make("sk-secret") } } }
+    ))))
+})
+
+describe("a transport of one's own", () => {
+  it.effect("that ends before the turn does has failed it", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Codex.run("Work"))
+      assert.strictEqual(error.reason._tag, "Exited")
+      assert.deepStrictEqual(error.turn?.commands.map(({ id }) => id), ["c"])
+      assert.isTrue(error.worked)
+    }).pipe(Effect.provide(Layer.provide(
+      Codex.layer(),
+      Layer.succeed(CodexTransport, {
+        turn: () =>
+          Stream.make<ReadonlyArray<CodexEvent>>(
+            { type: "thread.started", thread_id: threadA },
+            { type: "item.completed", item: command("c") }
+          )
+      })
     ))))
 })

@@ -59,7 +59,7 @@ describe("a thread", () => {
       })
       assert.deepInclude(thread.settings, {
         model: "gpt-5.5",
-        cwd: "/work",
+        cwd: "/srv",
         approvalPolicy: "on-request",
         sandbox: { type: "workspaceWrite", writableRoots: ["/var/tmp"], networkAccess: false }
       })
@@ -104,7 +104,7 @@ describe("a thread", () => {
         additionalDirectories: ["/var/tmp"]
       })
       yield* thread.turn("Work")
-      assert.deepInclude(server.paramsOf("turn/start"), { runtimeWorkspaceRoots: ["/work", "/var/tmp"] })
+      assert.deepInclude(server.paramsOf("turn/start"), { runtimeWorkspaceRoots: ["/srv", "/var/tmp"] })
     }))
 
   it.effect("is let go of with its scope, its turn being stopped before", () =>

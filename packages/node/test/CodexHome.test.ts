@@ -57,7 +57,7 @@ layer(NodeServices.layer)("CodexHome", (it) => {
           lines: [
             meta(a, { forked_from_id: b, git: { commit_hash: "c0ffee", branch: "main" }, parent_thread_id: null }),
             turn("/elsewhere", "gpt-5"),
-            turn("/work", "gpt-5.5"),
+            turn("/srv", "gpt-5.5"),
             { timestamp: "2026-01-01T00:00:00.000Z", type: "response_item", payload: { text: "turn_context" } }
           ]
         })
@@ -72,7 +72,7 @@ layer(NodeServices.layer)("CodexHome", (it) => {
           name: "plan",
           createdAt: DateTime.makeUnsafe("2026-01-01T00:00:01.000Z"),
           updatedAt: DateTime.makeUnsafe("2026-01-01T00:00:50.000Z"),
-          directory: "/work",
+          directory: "/srv",
           model: "gpt-5.5",
           modelProvider: "openai",
           source: "exec",
@@ -215,7 +215,7 @@ layer(NodeServices.layer)("CodexHome", (it) => {
         const old = "0f0e0d0c-0b0a-4000-8000-000000000001"
         yield* rollout({ id: old, updated: 1, lines: [{ id: old, timestamp: "2025-06-01T00:00:00Z", git: null }] })
         const path = yield* rollout({ id: a, updated: 2, lines: [{ timestamp: 7, type: "thread_begun", payload: {} }] })
-        yield* rollout({ id: b, updated: 3, lines: [meta(b, { cwd: { uri: "file:///work" } }), turn("/work")] })
+        yield* rollout({ id: b, updated: 3, lines: [meta(b, { cwd: { uri: "file:///work" } }), turn("/srv")] })
         const [third, second, first] = yield* Stream.runCollect(home.threads())
         assert.deepStrictEqual(second, {
           threadId: a,
@@ -226,7 +226,7 @@ layer(NodeServices.layer)("CodexHome", (it) => {
           path
         })
         assert.strictEqual(first && DateTime.formatIso(first.createdAt), "2025-06-01T00:00:00.000Z")
-        assert.strictEqual(third?.directory, "/work")
+        assert.strictEqual(third?.directory, "/srv")
         assert.deepStrictEqual(yield* home.usage(old), Option.none())
       }))
 
@@ -239,7 +239,7 @@ layer(NodeServices.layer)("CodexHome", (it) => {
         const [second, first, third] = yield* Stream.runCollect(home.threads())
         assert.deepInclude(first, { threadId: a, isSubAgent: false })
         assert.notProperty(first, "directory")
-        assert.deepInclude(second, { threadId: b, directory: "/work" })
+        assert.deepInclude(second, { threadId: b, directory: "/srv" })
         assert.isUndefined(third)
         assert.deepStrictEqual(yield* home.usage(a), Option.none())
       }))
@@ -268,7 +268,7 @@ layer(NodeServices.layer)("CodexHome", (it) => {
           lines: [
             meta(a),
             tokenCount(10),
-            turn("/work"),
+            turn("/srv"),
             tokenCount(20),
             noise,
             tokenCount(undefined),
@@ -290,7 +290,7 @@ layer(NodeServices.layer)("CodexHome", (it) => {
     it.effect("of a thread without an answer is nothing", () =>
       Effect.gen(function*() {
         const { home, rollout } = yield* Fixture.make
-        yield* rollout({ id: a, lines: [meta(a), turn("/work"), tokenCount(undefined)] })
+        yield* rollout({ id: a, lines: [meta(a), turn("/srv"), tokenCount(undefined)] })
         assert.deepStrictEqual(yield* home.usage(a), Option.some(zeroUsage))
         assert.deepStrictEqual(yield* home.usage(b), Option.none())
       }))

@@ -40,9 +40,10 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
-import type { Json } from "effect/Schema"
+import type { ConstraintCodec, Json } from "effect/Schema"
 import type * as FakeModel from "./FakeModel.ts"
 import * as ScriptModel from "./internal/scriptModel.ts"
+import * as ScriptOutput from "./internal/scriptOutput.ts"
 import type { Change, CodexScript, FailureKind, Rule, Step, StepOf } from "./internal/scriptSchema.ts"
 import type { PlanStep } from "./ModelReply.ts"
 
@@ -173,6 +174,29 @@ export const when = ({ attempt, prompt, thread, turn }: When, ...steps: Readonly
  * @since 0.1.0
  */
 export const message = (...deltas: ReadonlyArray<string>): StepOf<"Message"> => ({ _tag: "Message", deltas })
+
+/**
+ * The agent answers with a value, in the form in which it is read by `Codex.run(prompt, { output: schema })`. Throws if
+ * the schema cannot encode it, or is none that `output` takes.
+ *
+ * **Example** (An answer with a type)
+ *
+ * ```ts
+ * import * as CodexScript from "@effect-codex/testing/CodexScript"
+ * import * as Schema from "effect/Schema"
+ *
+ * const Risks = Schema.Array(Schema.Struct({ file: Schema.String, why: Schema.String }))
+ *
+ * const script = CodexScript.make([
+ *   CodexScript.turn(CodexScript.answer(Risks, [{ file: "save.ts", why: "It loses data." }]))
+ * ])
+ * ```
+ *
+ * @category steps
+ * @since 0.1.0
+ */
+export const answer = <A>(schema: ConstraintCodec<A, unknown>, value: A): StepOf<"Message"> =>
+  message(ScriptOutput.encode(schema, value))
 
 /**
  * A summary of the agent's reasoning.

@@ -32,8 +32,11 @@ import type { CodexOptions } from "@effect-codex/core/CodexOptions"
 import type { CodexTransport } from "@effect-codex/core/CodexTransport"
 import * as ExecTransport from "@effect-codex/core/exec/ExecTransport"
 import * as ProcessGuard from "@effect-codex/core/ProcessGuard"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as PlatformError from "effect/PlatformError"
@@ -42,6 +45,7 @@ import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import type { CodexScript } from "./CodexScript.ts"
 import type { FakeProcess, Step } from "./FakeProcess.ts"
 import * as FakeFiles from "./internal/fakeFiles.ts"
@@ -167,12 +171,71 @@ export const layerTransport = (
 }
 
 // =============================================================================
+// Time
+// =============================================================================
+
+/**
+ * Runs a program under `TestClock`, and lets time pass, step by step, until it is over. It dies if that takes longer
+ * than the limit. For what takes real time, such as a file that is read, no time is left: it may see hours pass.
+ *
+ * **Example** (A turn that hangs, and the limit that ends it)
+ *
+ * ```ts
+ * import * as Codex from "@effect-codex/core/Codex"
+ * import * as CodexScript from "@effect-codex/testing/CodexScript"
+ * import * as FakeCli from "@effect-codex/testing/FakeCli"
+ * import { assert, it } from "@effect/vitest"
+ * import * as Effect from "effect/Effect"
+ *
+ * it.effect("gives up after five minutes", () =>
+ *   Effect.gen(function*() {
+ *     const program = Effect.flip(Codex.run("Hang", { timeout: "5 minutes" }))
+ *     const { reason } = yield* FakeCli.passTime(program)
+ *     assert.strictEqual(reason._tag, "TimedOut")
+ *   }).pipe(Effect.provide(FakeCli.layer(CodexScript.make([CodexScript.turn(CodexScript.hang)])))))
+ * ```
+ *
+ * @category time
+ * @since 0.1.0
+ */
+export const passTime: {
+  <A, E, R>(
+    program: Effect.Effect<A, E, R>,
+    options?: {
+      /** How exact it is (default 1 second). */
+      readonly step?: Duration.Input | undefined
+      /** Default 1 hour. */
+      readonly limit?: Duration.Input | undefined
+    }
+  ): Effect.Effect<A, E, R>
+} = Effect.fnUntraced(function*<A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  options?: { readonly step?: Duration.Input | undefined; readonly limit?: Duration.Input | undefined }
+) {
+  const { limit = "1 hour", step = "1 second" } = options ?? {}
+  const end = (yield* Clock.currentTimeMillis) + Duration.toMillis(Duration.fromInputUnsafe(limit))
+  const fiber = yield* Effect.forkChild(program)
+  yield* settled
+  while (fiber.pollUnsafe() === undefined) {
+    if ((yield* Clock.currentTimeMillis) >= end) {
+      return yield* Effect.die(
+        new Error(`FakeCli.passTime: not over in ${Duration.format(Duration.fromInputUnsafe(limit))}`)
+      )
+    }
+    yield* TestClock.adjust(step)
+    // Of what it has woken it has seen the most part itself.
+    yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+  }
+  return yield* Fiber.join(fiber)
+})
+
+// =============================================================================
 // Internals
 // =============================================================================
 
 // Nothing here waits for anything but other fibers, each of which gets its turn in a round. An event needs some
 // ten rounds from the process to the consumer.
-const roundsToSettle = 500
+const settled = Effect.repeat(Effect.yieldNow, { times: 500 })
 
 const make = Effect.fnUntraced(function*(script: Script, files: ReadonlyMap<string, string>) {
   // The first run with an `output` loads it, for which `settled` could not wait.
@@ -212,7 +275,7 @@ const make = Effect.fnUntraced(function*(script: Script, files: ReadonlyMap<stri
   return Context.make(ChildProcessSpawner.ChildProcessSpawner, ChildProcessSpawner.make(spawn)).pipe(
     Context.add(FakeCli, {
       invocations: Effect.suspend(() => Effect.forEach(started, Ref.get)),
-      settled: Effect.repeat(Effect.yieldNow, { times: roundsToSettle })
+      settled
     })
   )
 })

@@ -7,11 +7,13 @@
  */
 export * as Cassette from "./Cassette.ts"
 export * as CodexArbitrary from "./CodexArbitrary.ts"
+export * as CodexFaults from "./CodexFaults.ts"
 export * as CodexLaws from "./CodexLaws.ts"
 export * as CodexRecorder from "./CodexRecorder.ts"
 export * as CodexReplay from "./CodexReplay.ts"
 export * as CodexScript from "./CodexScript.ts"
 export * as CodexTimeline from "./CodexTimeline.ts"
+export * as CodexTransportContract from "./CodexTransportContract.ts"
 export * as FakeAppServer from "./FakeAppServer.ts"
 export * as FakeCli from "./FakeCli.ts"
 export * as FakeModel from "./FakeModel.ts"

@@ -43,6 +43,25 @@ describe("CodexScript", () => {
     assert.isFalse(Schema.is(CodexScript.Condition)({ prompt: { source: "(", flags: "" } }))
   })
 
+  const Finding = Schema.Struct({ file: Schema.String, at: Schema.optionalKey(Schema.Date) })
+
+  it.effect.prop(
+    "answers with what is read",
+    { one: Finding, many: Schema.Array(Finding) },
+    ({ many, one }) =>
+      Effect.gen(function*() {
+        const script = make([
+          when({ prompt: "one" }, CodexScript.answer(Finding, one)),
+          when({ prompt: "many" }, CodexScript.answer(Schema.Array(Finding), many))
+        ])
+        const outputs = yield* Effect.all([
+          Codex.run("one", { output: Finding }),
+          Codex.run("many", { output: Schema.Array(Finding) })
+        ]).pipe(Effect.provide(FakeCli.layer(script)))
+        assert.deepStrictEqual(outputs.map(({ output }) => output), [one, many])
+      })
+  )
+
   it("has a step for everything", () => {
     const steps: ReadonlyArray<CodexScript.Step> = [
       message("a", "b"),

@@ -8,6 +8,7 @@ import * as ProcessGuard from "@effect-codex/core/ProcessGuard"
 import * as CodexScript from "@effect-codex/testing/CodexScript"
 import * as FakeCli from "@effect-codex/testing/FakeCli"
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -218,4 +219,21 @@ describe("codex app-server, by a script", () => {
       yield* third.kill({ killSignal: "SIGINT" })
       assert.match(String((yield* Effect.flip(third.exitCode)).reason.cause), /SIGINT/)
     }).pipe(Effect.scoped, Effect.provide(FakeCli.layerSpawner(make([])))))
+})
+
+describe("time that passes", () => {
+  it.effect("until a program is over, or has failed", () =>
+    Effect.gen(function*() {
+      const turns = Effect.all([Codex.run("x"), Codex.run("y"), Effect.sleep("30 seconds")])
+      assert.strictEqual((yield* FakeCli.passTime(turns))[1].finalMessage, "Done.")
+      assert.strictEqual(yield* Clock.currentTimeMillis, 150_000)
+      assert.strictEqual(yield* FakeCli.passTime(Effect.flip(Effect.fail("no"))), "no")
+    }).pipe(play(wait("1 minute"), message("Done."))))
+
+  it.effect("and not for ever", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(FakeCli.passTime(Codex.run("x"), { step: "1 minute", limit: "5 minutes" }))
+      assert.include(String(exit), "not over in 5m")
+      assert.strictEqual(yield* Clock.currentTimeMillis, 300_000)
+    }).pipe(play(hang)))
 })

@@ -14,7 +14,8 @@
  *   turn begins.
  * - When the stream of a turn ends, in whatever way, the turn is interrupted, as are those of its sub-agents, the
  *   commands that they left running are ended, and Codex lets go of the thread.
- * - When the connection is lost, its turns fail with the cause.
+ * - When the connection is lost, its turns fail with the cause. When an app-server does not begin or end a turn in time,
+ *   the next turn gets another connection, and this one is closed once its last turn has ended.
  * - A turn whose events are not taken holds the other turns of the connection back, once 16,384 messages wait for it.
  *
  * @since 0.1.0

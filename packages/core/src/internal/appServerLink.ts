@@ -21,8 +21,10 @@ import { Fanout } from "./jsonRpcFanout.ts"
 
 export interface Link {
   readonly client: Client["Service"]
-  /** Whether the connection is still there. */
+  /** Whether the connection is still there, and was not given up. */
   readonly isAlive: () => boolean
+  /** Begins nothing more over it, as the app-server does not answer. What is at work goes on. */
+  readonly giveUp: () => void
   /** Whether Codex lets go of a thread as soon as nobody is subscribed to it. */
   readonly unloadsAtOnce: boolean
   /** The threads that turns are at work on. */
@@ -116,6 +118,7 @@ export const make = Effect.fnUntraced(function*(
   return {
     client,
     isAlive: () => isAlive,
+    giveUp: () => isAlive = false,
     unloadsAtOnce: config["thread_unload_delay_secs"] === 0,
     threads,
     listen: (listener) =>

@@ -96,14 +96,18 @@ export const busy = (threadId: string) => Effect.fail(CodexError.fromReason(new 
 
 /** Codex gets so much time to do what ends something. */
 export const within =
-  (limit: Duration.Input, what: string) => <A, E>(self: Effect.Effect<A, E>): Effect.Effect<void, E> =>
+  (limit: Duration.Input, what: string, otherwise: Effect.Effect<void> = Effect.void) =>
+  <A, E>(self: Effect.Effect<A, E>): Effect.Effect<void, E> =>
     self.pipe(
       Effect.interruptible,
       Effect.timeoutOption(limit),
       Effect.flatMap((ended) =>
         Option.isSome(ended)
           ? Effect.void
-          : Effect.logWarning(`Codex did not ${what} within ${Duration.format(Duration.fromInputUnsafe(limit))}`)
+          : Effect.andThen(
+            Effect.logWarning(`Codex did not ${what} within ${Duration.format(Duration.fromInputUnsafe(limit))}`),
+            otherwise
+          )
       )
     )
 

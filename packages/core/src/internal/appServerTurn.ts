@@ -76,10 +76,13 @@ export const open = Effect.fnUntraced(function*(link: Link, options: Options): E
     Fiber.await(opening).pipe(
       Effect.andThen(Effect.suspend(() => starting === undefined ? Effect.void : Fiber.await(starting))),
       Effect.andThen(end(link, progress, messages)),
-      Thread.within(options.interruptGrace, "end a turn")
+      Thread.within(options.interruptGrace, "end a turn", Effect.sync(link.giveUp))
     )
   )
-  const { inForce, params } = yield* Effect.mapError(Fiber.join(opening), failed(options))
+  const { inForce, params } = yield* Fiber.join(opening).pipe(
+    Effect.tapError(({ _tag }) => _tag === "RequestTimedOut" ? Effect.sync(link.giveUp) : Effect.void),
+    Effect.mapError(failed(options))
+  )
   const { id: threadId, status } = inForce.thread
   yield* Effect.mapError(Effect.fromResult(Request.checkInForce(params, request, inForce)), CodexError.fromReason)
   if (status.type === "active") return yield* Thread.busy(threadId)

@@ -110,9 +110,12 @@ export const interpret = (
       })),
       failOnceNoted(() => failure),
       Stream.concat(Stream.suspend(() =>
-        turnFailure === undefined
+        turnFailure !== undefined
+          ? Stream.fail(CodexError.fromReason(fromMessage(turnFailure)))
+          // No transport should do that.
+          : outcome.completed
           ? Stream.empty
-          : Stream.fail(CodexError.fromReason(fromMessage(turnFailure)))
+          : Stream.fail(CodexError.fromReason(new CodexError.Exited({ stderr: "" })))
       )),
       Stream.mapError((error) => outcome.worked ? CodexError.afterWork(error) : error)
     )

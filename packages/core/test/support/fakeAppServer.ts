@@ -26,7 +26,7 @@ export const thread = (
     cliVersion: "0.169.0",
     createdAt: 0,
     updatedAt: 0,
-    cwd: "/work",
+    cwd: "/srv",
     ephemeral: false,
     modelProvider: "openai",
     preview: "",
@@ -35,7 +35,7 @@ export const thread = (
     status: { type: "idle" },
     turns: []
   },
-  cwd: "/work",
+  cwd: "/srv",
   model: "gpt-5.5",
   modelProvider: "openai",
   approvalPolicy: params["approvalPolicy"] ?? "on-request",

@@ -16,7 +16,7 @@ export const meta = (threadId: string, payload: object = {}) => ({
   timestamp: "2026-01-01T00:00:00.000Z",
   ordinal: 0,
   type: "session_meta",
-  payload: { id: threadId, cwd: "/work", source: "exec", cli_version: "0.169.0", model_provider: "openai", ...payload }
+  payload: { id: threadId, cwd: "/srv", source: "exec", cli_version: "0.169.0", model_provider: "openai", ...payload }
 })
 
 export const turn = (cwd: string, model = "gpt-5.5") => ({

@@ -141,7 +141,9 @@ const maxLines = 50
 /** A line for each thing that happened. */
 export const toText = ({ entries, running }: Ledger): string => {
   const start = entries[0]?.at ?? 0
-  const shown = entries.slice(0, maxLines).map((entry) => `+${entry.at - start} ms  turn ${entry.turn} ${tell(entry)}`)
+  const shown = entries.slice(0, maxLines).map((entry) =>
+    `+${Math.round(entry.at - start)} ms  turn ${entry.turn} ${tell(entry)}`
+  )
   const rest = entries.length - shown.length
   return [
     ...shown,
