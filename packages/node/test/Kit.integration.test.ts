@@ -18,9 +18,10 @@ import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Schedule from "effect/Schedule"
 import { createServer } from "node:http"
 import { tmpdir } from "node:os"
+import { pid } from "node:process"
 
 /** What the agent's command starts; nobody else does. */
-const sleeper = "sleep 61.25"
+const sleeper = `sleep 61.${pid}`
 
 const running = ChildProcessSpawner.use((spawner) =>
   Effect.map(

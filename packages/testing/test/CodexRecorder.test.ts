@@ -15,6 +15,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as PlatformError from "effect/PlatformError"
@@ -36,7 +37,9 @@ const thread = "01a1fc51-fe34-77d1-b316-5a1fc8218976"
 const record = Effect.fnUntraced(function*<A, E>(
   script: FakeCli.Script,
   program: Effect.Effect<A, E, Codex.Codex | CodexRecorder.CodexRecorder>,
-  options: CodexRecorder.Options & { readonly cli?: Partial<CodexCli.CodexCliConfig> } = {}
+  options: CodexRecorder.Options & { readonly cli?: Partial<CodexCli.CodexCliConfig> } = {},
+  /** Passes time, once all is there. */
+  timed: <B, E, R>(recording: Effect.Effect<B, E, R>) => Effect.Effect<B, E, R> = identity
 ) {
   const { cli, ...others } = options
   const recorder = CodexRecorder.layer({ cliVersion: Cassette.cliVersion, ...others })
@@ -49,7 +52,7 @@ const record = Effect.fnUntraced(function*<A, E>(
   return yield* Effect.gen(function*() {
     const result = yield* Effect.result(program)
     return { result, cassette: yield* (yield* CodexRecorder.CodexRecorder).cassette }
-  }).pipe(Effect.provide(layer))
+  }).pipe(timed, Effect.provide(layer))
 })
 
 const command = (directory: string) => ({
@@ -77,12 +80,18 @@ const recorded = Effect.fnUntraced(function*() {
     const { threadId } = first
     return [first, yield* Codex.run("More", { thread: threadId })] as const
   })
-  const fiber = yield* Effect.forkChild(
-    record([work, FakeProcess.turn({ threadId: thread, message: "Yes." })], program)
+  return yield* record(
+    [work, FakeProcess.turn({ threadId: thread, message: "Yes." })],
+    program,
+    {},
+    (recording) =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(recording)
+        yield* Effect.repeat(Effect.yieldNow, { times: 1000 })
+        yield* TestClock.adjust("1 minute")
+        return yield* Fiber.join(fiber)
+      })
   )
-  yield* Effect.repeat(Effect.yieldNow, { times: 1000 })
-  yield* TestClock.adjust("1 minute")
-  return yield* Fiber.join(fiber)
 })
 
 const replay = (cassette: Cassette.Cassette, options?: CodexReplay.Options, defaults?: CodexOptions) =>
@@ -543,6 +552,14 @@ describe("what is said over a connection", () => {
         }
       })
   )
+
+  it.effect("has no secret that is a number or a word of JSON", () =>
+    Effect.gen(function*() {
+      const { entries } = yield* said(["12345", "{\"pin\":12345,\"on\":true}"], {
+        secrets: [Redacted.make("12345"), Redacted.make("true")]
+      })
+      assert.notMatch(JSON.stringify(entries), /12345|true/)
+    }))
 
   it.effect("ends as it ended", () =>
     Effect.gen(function*() {

@@ -112,6 +112,7 @@ export class Names {
       if (/^process_?id$/i.test(key)) return this.#nameOf("process", json)
       return this.text(json, kindOf(key === "id" ? parent : key))
     }
+    if (!isList(json) && !isObject(json) && this.text(String(json)) !== String(json)) return secret
     if (typeof json === "number") return this.#number(json)
     if (isList(json)) return json.map((item) => this.#json(item, key, parent))
     if (isObject(json)) {
