@@ -17,7 +17,7 @@
  *   ApprovalRules.command(["npm", "test"], "acceptForSession"),
  *   ApprovalRules.folder("/srv/shop/.env", "decline"),
  *   ApprovalRules.folder("/srv/shop"),
- *   ApprovalRules.host("*.npmjs.org")
+ *   ApprovalRules.host("*.example.org")
  * ])
  * ```
  *

@@ -169,17 +169,17 @@ describe("a rule for a folder", () => {
 
 describe("a rule for a host", () => {
   it.effect("is one for that host, or for all below it", () =>
-    decides([ApprovalRules.host("registry.npmjs.org"), ApprovalRules.host("*.example.org", "acceptForSession")], [
-      [network("registry.npmjs.org"), "accept"],
-      [network("Registry.NPMJS.org."), "accept"],
+    decides([ApprovalRules.host("packages.example.net"), ApprovalRules.host("*.example.org", "acceptForSession")], [
+      [network("packages.example.net"), "accept"],
+      [network("Packages.EXAMPLE.net."), "accept"],
       [network("a.example.org"), "acceptForSession"],
       [network("a.b.example.org"), "acceptForSession"],
       [network("example.org"), "decline"],
       [network("evil-example.org"), "decline"],
       [network("example.org.evil.com"), "decline"],
-      [network("a.registry.npmjs.org"), "decline"],
+      [network("a.packages.example.net"), "decline"],
       [network(""), "decline"],
-      [command("registry.npmjs.org"), "decline"]
+      [command("packages.example.net"), "decline"]
     ]))
 
   it.effect("is one for any", () =>
