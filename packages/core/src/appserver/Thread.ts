@@ -70,7 +70,7 @@ export interface Thread {
     ): Effect.Effect<Turn<WithOutput<A>>, CodexError, Scope.Scope>
     (input: TurnInput, options?: TurnOptions): Effect.Effect<Turn, CodexError, Scope.Scope>
   }
-  /** Begins a turn and waits for its end. Interrupted, it stops the turn. */
+  /** Begins a turn and waits for its end. Interrupted, by `Effect.timeout` for instance, it stops the turn. */
   readonly run: {
     <A>(input: TurnInput, options: TurnOptions & OutputOptions<A>): Effect.Effect<WithOutput<A>, CodexError>
     (input: TurnInput, options?: TurnOptions): Effect.Effect<CodexTurn, CodexError>
