@@ -22,6 +22,7 @@ import * as Stream from "effect/Stream"
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import { makeWorkspace } from "../../packages/node/test/support/realCodex.ts"
+import { slowMessage } from "../../packages/node/test/support/slowMessage.ts"
 import { layer, program } from "./main.ts"
 
 const main = fileURLToPath(new URL("main.ts", import.meta.url))
@@ -81,21 +82,6 @@ const run = Effect.fnUntraced(function*(
   }, { concurrency: "unbounded" })
 }, Effect.scoped)
 
-/** A message whose second half comes when it may. */
-const inHalves = (first: string, latch: Latch.Latch, second: string) => {
-  const item = { id: "msg", type: "message", role: "assistant" }
-  const delta = (delta: string) =>
-    ModelReply.event({ type: "response.output_text.delta", item_id: "msg", output_index: 0, content_index: 0, delta })
-  const text = { type: "output_text", text: first + second }
-  return ModelReply.concat(
-    ModelReply.event({ type: "response.output_item.added", output_index: 0, item: { ...item, content: [] } }),
-    delta(first),
-    ModelReply.gate(latch),
-    delta(second),
-    ModelReply.event({ type: "response.output_item.done", output_index: 0, item: { ...item, content: [text] } })
-  )
-}
-
 describe("remote", () => {
   const shown = Latch.makeUnsafe()
 
@@ -112,7 +98,7 @@ describe("remote", () => {
       assert.strictEqual(halves[0], "A library")
       const [request] = yield* (yield* FakeModel.FakeModel).requests
       assert.strictEqual(request?.prompt, "What is this?")
-    }).pipe(Effect.scoped, Effect.provide(layerModel([inHalves("A library", shown, " for Codex.")]))))
+    }).pipe(Effect.scoped, Effect.provide(layerModel([slowMessage("A library", shown, " for Codex.")]))))
 
   it.live("says in a line what is wrong", () =>
     Effect.gen(function*() {

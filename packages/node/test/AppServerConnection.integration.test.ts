@@ -30,6 +30,7 @@ import * as Stream from "effect/Stream"
 import { existsSync } from "node:fs"
 import { createServer } from "node:http"
 import { isAlive, makeWorkspace, pidsIn, until } from "./support/realCodex.ts"
+import { stubborn } from "./support/stubborn.ts"
 
 const layer = FakeModel.layerWith(
   () => ModelReply.shell("touch file"),
@@ -70,14 +71,6 @@ const reasonOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effe
     Effect.flip(effect),
     (error) => ConnectionError.isConnectionError(error) ? error.reason : error
   )
-
-// The command and its children ignore what can be ignored. One child leaves the session, and its parent dies.
-const stubborn = `
-trap '' TERM INT HUP
-(trap '' TERM INT HUP; echo $BASHPID > child.pid; exec sleep 1000) &
-setsid bash -c '(trap "" TERM INT HUP; echo $BASHPID > orphan.pid; exec sleep 1000) & exit 0'
-echo $$ > command.pid
-wait`
 
 /** A command that the app-server runs in a workspace: the request, and the ids of its processes once they run. */
 const runStubborn = Effect.fnUntraced(function*(peer: JsonRpc.JsonRpc) {

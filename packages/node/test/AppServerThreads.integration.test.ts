@@ -24,10 +24,10 @@ import * as Order from "effect/Order"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { isAlive, makeWorkspace, pidsIn } from "./support/realCodex.ts"
 import { slowMessage } from "./support/slowMessage.ts"
+import { cliIn, pidFiles, stubborn } from "./support/stubborn.ts"
 
 const layer = (script: FakeModel.Script, options: NodeThreads.Options = {}) =>
   FakeModel.layerWith(script, (cli) =>
@@ -44,20 +44,6 @@ const start = (options?: Threads.StartOptions) => Effect.flatMap(Threads.Threads
 /** What the events of an observer come to. */
 const fold = (events: ReadonlyArray<CodexEvent>) =>
   CodexTurn.fromState(events.reduce(CodexTurn.reduce, CodexTurn.initial()), Duration.zero)
-
-// The command and its children ignore what can be ignored. One child leaves the session too, and its parent dies, so
-// that no process leads to it.
-const stubborn = `
-trap '' TERM INT HUP
-(trap '' TERM INT HUP; echo $BASHPID > child.pid; exec sleep 1000) &
-setsid bash -c '(trap "" TERM INT HUP; echo $BASHPID > orphan.pid; exec sleep 1000) & exit 0'
-echo $PPID > server.pid
-echo $$ > command.pid
-wait`
-
-const pidFiles = (workspace: string) => ["command", "child", "orphan"].map((name) => `${workspace}/${name}.pid`)
-
-const serverIn = (workspace: string) => Number(readFileSync(`${workspace}/server.pid`, "utf8"))
 
 const toldOf = ({ items, status, threadId, threadUsage }: CodexTurn.CodexTurn) => ({
   items,
@@ -422,7 +408,7 @@ describe("a turn that is stopped", () => {
         assert.isTrue((yield* pids).every(isAlive))
         yield* Fiber.interrupt(fiber)
         yield* gone
-        assert.isTrue(isAlive(serverIn(workingDirectory)))
+        assert.isTrue(isAlive(cliIn(workingDirectory)))
       }).pipe(Effect.repeat({ times: 2 }))
       const { gone, pids, workingDirectory } = yield* begin
       const model = layer(() => ModelReply.shell(stubborn))
@@ -432,7 +418,7 @@ describe("a turn that is stopped", () => {
         yield* pids
       })).pipe(Effect.provide(Layer.fresh(model)))
       yield* gone
-      assert.isFalse(isAlive(serverIn(workingDirectory)))
+      assert.isFalse(isAlive(cliIn(workingDirectory)))
     }).pipe(Effect.scoped, Effect.provide(layer(() => ModelReply.shell(stubborn)))))
 
   it.live("is one among 32, of which the others go on", () =>
@@ -470,7 +456,7 @@ describe("an app-server that is killed", () => {
       yield* idle.run("Remember me")
       const turn = yield* busy.turn("Work")
       const pids = yield* pidsIn(pidFiles(workingDirectory))
-      process.kill(serverIn(workingDirectory), "SIGKILL")
+      process.kill(cliIn(workingDirectory), "SIGKILL")
       const error = yield* Effect.flip(turn.await)
       assert.deepInclude(error.reason, { _tag: "Exited", signal: "SIGKILL" })
       assert.isTrue(error.worked)

@@ -20,9 +20,10 @@ import * as ChildProcess from "effect/process/ChildProcess"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { createServer } from "node:http"
 import { isAlive, makeWorkspace, pidsIn, until } from "./support/realCodex.ts"
+import { cliIn, pidFiles, stubborn } from "./support/stubborn.ts"
 
 const layer = (script: FakeModel.Script, options: NodeCodex.AppServerOptions = {}) =>
   FakeModel.layerWith(
@@ -36,22 +37,8 @@ const done = ModelReply.message("Done.")
 const obedient: FakeModel.Script = ({ prompt, threadIndex }) =>
   threadIndex === 0 ? ModelReply.shell(prompt) : ModelReply.message(`Did ${prompt}`)
 
-// The command and its children ignore what can be ignored. One child leaves the session too, and its parent dies, so
-// that no process leads to it.
-const stubborn = `
-trap '' TERM INT HUP
-(trap '' TERM INT HUP; echo $BASHPID > child.pid; exec sleep 1000) &
-setsid bash -c '(trap "" TERM INT HUP; echo $BASHPID > orphan.pid; exec sleep 1000) & exit 0'
-echo $PPID > server.pid
-echo $$ > command.pid
-wait`
-
-const pidFiles = (workspace: string) => ["command", "child", "orphan"].map((name) => `${workspace}/${name}.pid`)
-
 const isCommand = (event: CodexEvent): boolean =>
   event.type === "item.started" && event.item.type === "command_execution"
-
-const serverIn = (workspace: string) => Number(readFileSync(`${workspace}/server.pid`, "utf8"))
 
 describe("one app-server", () => {
   it.live("runs 32 turns at once, each complete and none mixed up", () =>
@@ -83,8 +70,8 @@ describe("one app-server", () => {
   it.live("ends with its layer", () =>
     Effect.gen(function*() {
       const workingDirectory = yield* makeWorkspace
-      yield* Codex.run("echo $PPID > server.pid", { workingDirectory }).pipe(Effect.provide(layer(obedient)))
-      assert.isFalse(isAlive(serverIn(workingDirectory)))
+      yield* Codex.run("echo $PPID > cli.pid", { workingDirectory }).pipe(Effect.provide(layer(obedient)))
+      assert.isFalse(isAlive(cliIn(workingDirectory)))
     }).pipe(Effect.scoped, Effect.provide(layer(obedient))))
 
   it.live("tells more than `codex exec`", () =>
@@ -194,7 +181,7 @@ describe("nothing of a turn is alive, but the app-server is, when it", () => {
       const pids = pidsIn(pidFiles(workingDirectory))
       yield* way({ workingDirectory, pids })
       assert.deepStrictEqual((yield* pids).filter(isAlive), [])
-      assert.isTrue(isAlive(serverIn(workingDirectory)))
+      assert.isTrue(isAlive(cliIn(workingDirectory)))
     })).pipe(Effect.repeat({ times: 3 }), Effect.provide(codex))
 
   it.live("was interrupted", () =>
@@ -271,7 +258,7 @@ describe("an app-server that is killed", () => {
         Effect.tap(Codex.start(stubborn, { workingDirectory }), ({ events }) =>
           Stream.runDrain(Stream.takeUntil(events, isCommand))))
       const pids = yield* pidsIn([...pidFiles(here), ...pidFiles(there)])
-      process.kill(serverIn(here), "SIGKILL")
+      process.kill(cliIn(here), "SIGKILL")
       for (const run of runs) {
         const error = yield* Effect.flip(run.await)
         assert.deepInclude(error.reason, { _tag: "Exited", signal: "SIGKILL" })
@@ -291,12 +278,12 @@ describe("an app-server that is killed", () => {
   it.live("while nobody uses it is not missed", () =>
     Effect.gen(function*() {
       const workingDirectory = yield* makeWorkspace
-      yield* Codex.run("echo $PPID > server.pid", { workingDirectory })
-      const first = serverIn(workingDirectory)
+      yield* Codex.run("echo $PPID > cli.pid", { workingDirectory })
+      const first = cliIn(workingDirectory)
       process.kill(first, "SIGKILL")
       yield* until(() => !isAlive(first))
-      yield* Effect.retry(Codex.run("echo $PPID > server.pid", { workingDirectory }), { times: 20 })
-      assert.notStrictEqual(serverIn(workingDirectory), first)
+      yield* Effect.retry(Codex.run("echo $PPID > cli.pid", { workingDirectory }), { times: 20 })
+      assert.notStrictEqual(cliIn(workingDirectory), first)
     }).pipe(Effect.scoped, Effect.provide(layer(obedient))))
 
   it.live("before it starts fails the layer with the cause", () =>

@@ -12,24 +12,16 @@ import * as ChildProcess from "effect/process/ChildProcess"
 import * as Stream from "effect/Stream"
 import { fileURLToPath } from "node:url"
 import * as RealCodex from "./support/realCodex.ts"
+import * as Stubborn from "./support/stubborn.ts"
 
-// The command and its children ignore what can be ignored. One child leaves the session too, and its parent dies, so
-// that no process leads to it.
-const stubborn = `
-trap '' TERM INT HUP
-(trap '' TERM INT HUP; echo $BASHPID > child.pid; exec sleep 1000) &
-setsid bash -c '(trap "" TERM INT HUP; echo $BASHPID > orphan.pid; exec sleep 1000) & exit 0'
-echo $PPID > cli.pid
-echo $$ > command.pid
-wait`
-
-const pidFiles = (workspace: string) => ["cli", "command", "child", "orphan"].map((name) => `${workspace}/${name}.pid`)
+/** Those of the command, and of the CLI. */
+const pidFiles = (workspace: string) => [`${workspace}/cli.pid`, ...Stubborn.pidFiles(workspace)]
 
 const isCommand = (event: CodexEvent): boolean =>
   event.type === "item.started" && event.item.type === "command_execution"
 
 describe("nothing of a run is alive when it", () => {
-  const codex = RealCodex.layer(() => ModelReply.shell(stubborn))
+  const codex = RealCodex.layer(() => ModelReply.shell(Stubborn.stubborn))
 
   const rounds = (
     times: number,
@@ -93,6 +85,6 @@ describe("nothing of a run is alive when its host", () => {
         assert.isTrue(pids.every(RealCodex.isAlive))
         process.kill(pid, signal)
         yield* RealCodex.until(() => !pids.some(RealCodex.isAlive), limit)
-      }).pipe(Effect.scoped, Effect.provide(RealCodex.layer(() => ModelReply.shell(stubborn)))))
+      }).pipe(Effect.scoped, Effect.provide(RealCodex.layer(() => ModelReply.shell(Stubborn.stubborn)))))
   }
 })

@@ -21,6 +21,7 @@ import * as Stream from "effect/Stream"
 import { readdirSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as RealCodex from "./support/realCodex.ts"
+import { stubborn } from "./support/stubborn.ts"
 
 /** Says again what it was asked. */
 const echo: FakeModel.Script = ({ prompt }) => ModelReply.message(`You said: ${prompt}`)
@@ -207,14 +208,6 @@ describe("a review", () => {
 })
 
 describe("a handle", () => {
-  // The command ignores what can be ignored, and one of its children leaves the session and loses its parent.
-  const stubborn = `
-trap '' TERM INT HUP
-setsid bash -c '(trap "" TERM INT HUP; echo $BASHPID > orphan.pid; exec sleep 1000) & exit 0'
-echo $PPID > cli.pid
-echo $$ > command.pid
-sleep 1000`
-
   const isCommand = (event: CodexEvent) => event.type === "item.started" && event.item.type === "command_execution"
 
   for (const how of ["interrupt", "kill"] as const) {

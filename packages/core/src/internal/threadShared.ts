@@ -39,6 +39,8 @@ export interface Shared {
   readonly run: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   /** The connection that there is now. */
   readonly link: Effect.Effect<Link, CodexError.CodexError>
+  /** The same, with the thread open on it. */
+  readonly attached: (thread: LiveThread) => Effect.Effect<Link, CodexError.CodexError>
   readonly read: (threadId: string) => Effect.Effect<Protocol.Thread, CodexError.CodexError>
   readonly history: (
     threadId: string,
@@ -48,6 +50,4 @@ export interface Shared {
     threadId: string,
     options?: ForkOptions
   ) => Effect.Effect<Thread, CodexError.CodexError, Scope.Scope>
-  /** The same, with the thread open on it. */
-  readonly attached: (thread: LiveThread) => Effect.Effect<Link, CodexError.CodexError>
 }
